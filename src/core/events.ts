@@ -1,0 +1,51 @@
+import type { MnetErrorCode } from "./errors.ts";
+import type { Fingerprint, PeerId, Wwwroot } from "./ids.ts";
+import type { PeerState } from "./peer-snapshot.ts";
+
+/** What each type of event says beside `EventBase`. Nothing in it is secret. */
+export interface EventMap {
+  /** A peer's call was answered; `faultCode` if with a fault of the method. */
+  "call.served": { method: string; durationMs: number; bytesIn: number; bytesOut: number; faultCode?: number };
+  /** A request was refused before any method ran. `detail` is for the operator; the sender saw the fault only. */
+  "call.refused": { code: MnetErrorCode; faultCode: number; remoteAddress?: string; detail: string };
+  /** A call of ours succeeded. */
+  "call.sent": { method: string; durationMs: number; bytesIn: number; bytesOut: number };
+  /** A call of ours failed. */
+  "call.failed": { method: string; durationMs: number; code: MnetErrorCode };
+  /** A method was called that no described service has (`unchecked: true`). */
+  "call.unchecked": { method: string };
+  /** Odd but accepted, such as a digest that does not match. */
+  "envelope.remark": { remark: string };
+  /** A handler of the application threw. */
+  "handler.failed": { method: string; error: unknown };
+  /** A peer's clock differs from ours; positive if it is ahead. */
+  "clock.off": { offsetMs: number };
+  /** A peer was added. */
+  "peer.added": { wwwroot: string; by: "operator" | "itself" };
+  /** A peer's state, settings or services changed. */
+  "peer.changed": { state: PeerState; changed: readonly string[] };
+  /** A peer's certificate is about to expire, or has. */
+  "peer.key-expiring": { notAfter: Date; daysLeft: number };
+  /** We have a new key; `from` is absent for the first. */
+  "key.created": { fingerprint: Fingerprint };
+}
+
+/** What every event says. */
+export interface EventBase {
+  /** When. */
+  readonly at: Date;
+  /** How much it matters. */
+  readonly level: "debug" | "info" | "warn" | "error";
+  /** The other site, where one is known. */
+  readonly peer?: { readonly id: PeerId; readonly wwwroot: Wwwroot };
+  /** Joins the events of one exchange. */
+  readonly exchange?: string;
+}
+
+/** Everything that happens, to one `Observer` function; the same records are the audit log. */
+export type MnetEvent = {
+  [T in keyof EventMap]: { readonly type: T } & EventBase & Readonly<EventMap[T]>;
+}[keyof EventMap];
+
+/** Told of every event, at once and in order. What it throws is dropped. */
+export type Observer = (event: MnetEvent) => void;

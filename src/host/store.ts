@@ -1,0 +1,24 @@
+import type { KeyStore } from "../keys/key-store.ts";
+import type { PeerStore } from "../peer/peer-store.ts";
+import type { LogStore } from "./log-store.ts";
+
+/**
+ * Where a host keeps what is MNet's: all concerns of one database.
+ * Every promise holds across processes. No store reads a clock: `now` is passed, in Unix milliseconds.
+ */
+export interface Store {
+  /** Our own key pairs. */
+  readonly keys: KeyStore;
+  /** The other sites. */
+  readonly peers: PeerStore;
+  /** What happened. */
+  readonly log: LogStore;
+  /** Makes a new, empty embedded database ready; checks that any other is up to date, else throws `MNET_STORE_MIGRATION_NEEDED` or `MNET_STORE_TOO_NEW`. */
+  open(): Promise<void>;
+  /** Brings the schema up to date under the database's own lock. */
+  migrate(): Promise<{ readonly applied: readonly string[] }>;
+  /** The SQL that `migrate` would run. */
+  pendingMigrations(): Promise<readonly { readonly name: string; readonly sql: string }[]>;
+  /** Ends all connections. */
+  close(): Promise<void>;
+}

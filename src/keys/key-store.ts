@@ -1,0 +1,31 @@
+import type { Fingerprint } from "../core/ids.ts";
+
+/** One of our key pairs, as a store keeps it. */
+export interface StoredKey {
+  /** SHA-256 of the certificate; the key's name everywhere. */
+  readonly fingerprint: Fingerprint;
+  /** Canonical PEM (spec 2.2). */
+  readonly certificate: string;
+  /** As wrapped by the host; a store never sees it plain when a wrapper is configured. */
+  readonly privateKey: Uint8Array;
+  /** `prepared`: durable, not yet used. At most one is `current`. */
+  readonly state: "prepared" | "current" | "archived" | "revoked";
+  /** Unix milliseconds. */
+  readonly createdAt: number;
+}
+
+/** Keeps our own key pairs. Every promise holds across processes. */
+export interface KeyStore {
+  /** All keys, newest first by `createdAt`. */
+  list(): Promise<readonly StoredKey[]>;
+  /** Durable before it returns; not yet current. Preparing a key that is there already changes nothing. */
+  prepare(key: StoredKey): Promise<void>;
+  /**
+   * Makes `next`, which was prepared, current and archives `expected`, in one step.
+   * Of any number of concurrent calls with one `expected`, exactly one succeeds.
+   *
+   * @param expected the key that is current so far, or `undefined` where there is none.
+   * @returns `false`, and no change, if another key is current by now or `next` is not prepared.
+   */
+  promote(next: Fingerprint, expected: Fingerprint | undefined, now: number): Promise<boolean>;
+}
