@@ -49,3 +49,11 @@ export type MnetEvent = {
 
 /** Told of every event, at once and in order. What it throws is dropped. */
 export type Observer = (event: MnetEvent) => void;
+
+type Omitted<Event> = Event extends MnetEvent ? Omit<Event, "at"> : never;
+
+/** An event before it is dated. */
+export type NewEvent = Omitted<MnetEvent>;
+
+/** Tells the host's observers. Low layers are given one, so that none of them has to know a logger. */
+export type Emit = (event: NewEvent) => void;

@@ -1,0 +1,86 @@
+import { constants, createHash, privateDecrypt, publicEncrypt, sign, verify, type KeyObject } from "node:crypto";
+
+/** RSASSA-PKCS1-v1_5 with SHA-1, the only signature that real peers make and take (spec 3.2, MNET-026). */
+export function signSha1(privateKey: KeyObject, data: Uint8Array): Buffer {
+  return sign("sha1", data, privateKey);
+}
+
+/**
+ * Whether the signature is right. Only the platform's plain `true` counts: errors and anything else are failures
+ * (SEC-025), and the platform alone reads the signature's encoding (SEC-028).
+ */
+export function isSignedSha1(publicKey: KeyObject, data: Uint8Array, signature: Uint8Array): boolean {
+  try {
+    return (verify("sha1", data, publicKey, signature) as unknown) === true;
+  } catch {
+    return false;
+  }
+}
+
+/** RSAES-PKCS1-v1_5 of a session key under the receiver's key (spec 4.2, MNET-042). */
+export function wrapKey(publicKey: KeyObject, sessionKey: Uint8Array): Buffer {
+  return publicEncrypt({ key: publicKey, padding: constants.RSA_PKCS1_PADDING }, sessionKey);
+}
+
+/**
+ * The raw private operation. Node versions differ in what they do with `RSA_PKCS1_PADDING` (SEC-002), so the padding
+ * is removed here, by `unpad`.
+ *
+ * @param wrapped as long as the modulus and smaller than it (SEC-007).
+ */
+export function decryptRaw(privateKey: KeyObject, wrapped: Uint8Array): Buffer {
+  return privateDecrypt({ key: privateKey, padding: constants.RSA_NO_PADDING }, wrapped);
+}
+
+/** What a bad padding yields instead: a block of pseudo-random bytes and the length of the message at its end. */
+export interface Substitute {
+  readonly block: Uint8Array;
+  readonly length: number;
+}
+
+/** The block starts with 00 02, eight bytes of padding and 00, which leaves this much less for the message. */
+const OVERHEAD = 11;
+const LENGTH_CANDIDATES = 128;
+
+/**
+ * Derives the substitute for one ciphertext, in the manner of draft-irtf-cfrg-rsa-guidance 7 ("implicit rejection"):
+ * it depends on the ciphertext and a secret of the key only, so that a wrong key and a wrong padding look the same
+ * from here on, and asking twice tells nothing (SEC-001).
+ */
+export function substituteFor(rejectionSecret: Uint8Array, wrapped: Uint8Array, blockLength: number): Substitute {
+  const random = createHash("shake256", { outputLength: blockLength + 2 * LENGTH_CANDIDATES })
+    .update(rejectionSecret)
+    .update(wrapped)
+    .digest();
+  const longest = blockLength - OVERHEAD;
+  const mask = 2 ** Math.ceil(Math.log2(longest + 1)) - 1;
+  let length = 0;
+  for (let offset = blockLength; offset < random.length; offset += 2) {
+    const candidate = random.readUInt16BE(offset) & mask;
+    length = choose(isLess(longest, candidate), length, candidate);
+  }
+  return { block: random.subarray(0, blockLength), length };
+}
+
+/**
+ * Removes the padding 00 02 … 00 of RSAES-PKCS1-v1_5 (RFC 8017, 7.2.2) from a decrypted block, or takes the
+ * substitute, without saying which. Does the same work either way; what the JavaScript engine makes of it cannot be
+ * promised (SEC-004).
+ *
+ * @returns a message of any length up to that of the block less 11.
+ */
+export function unpad(block: Uint8Array, substitute: Substitute): Buffer {
+  const size = block.length;
+  let separator = 0;
+  for (let n = size - 1; n >= 2; n--) separator = choose(isZero(block[n]!), n, separator);
+  const isRight = isZero(block[0]!) & isZero(block[1]! ^ 2) & isLess(OVERHEAD - 2, separator);
+
+  const chosen = Buffer.allocUnsafe(size);
+  for (let n = 0; n < size; n++) chosen[n] = choose(isRight, block[n]!, substitute.block[n]!);
+  return chosen.subarray(choose(isRight, separator + 1, size - substitute.length));
+}
+
+// 1 or 0 for integers from 0 to 2³¹ − 1, without a branch.
+const isZero = (value: number): number => (value - 1) >>> 31;
+const isLess = (a: number, b: number): number => (a - b) >>> 31;
+const choose = (condition: number, yes: number, no: number): number => (yes & -condition) | (no & (condition - 1));

@@ -1,0 +1,11 @@
+/**
+ * Only the envelope: no host, no store, no network.
+ *
+ * @module mnet/envelope
+ */
+export { EnvelopeError, KeyError, MnetError } from "./core/errors.ts";
+export { Certificate, type CertificateOptions } from "./crypto/certificate.ts";
+export { KeyPair } from "./crypto/key-pair.ts";
+export { open, type OpenOptions } from "./envelope/open.ts";
+export { seal, type SealOptions } from "./envelope/seal.ts";
+export { VerifiedMessage } from "./envelope/verified-message.ts";

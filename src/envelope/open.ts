@@ -1,0 +1,95 @@
+import { EnvelopeError } from "../core/errors.ts";
+import { DEFAULT_LIMITS } from "../core/limits.ts";
+import type { Certificate } from "../crypto/certificate.ts";
+import type { KeyPair } from "../crypto/key-pair.ts";
+import { readDocument, rootNameOf } from "../xml/read-document.ts";
+import {
+  decryptMessage,
+  ENCRYPTED_MESSAGE,
+  readEncryptedMessage,
+  type DecryptedMessage,
+  type EncryptedMessage,
+} from "./encrypted-message.ts";
+import { readSignedMessage, SIGNED_MESSAGE, type SignedMessage } from "./signed-message.ts";
+import { VerifiedMessage } from "./verified-message.ts";
+
+/** What `open` needs. */
+export interface OpenOptions {
+  /** Ours: the current one first, then retired ones, newest first. */
+  readonly keys: readonly KeyPair[];
+  /** The pinned certificate of the site that the message claims to be from. `undefined`: unknown, refused. */
+  readonly certificateOf: (sender: string) => Certificate | undefined | Promise<Certificate | undefined>;
+  /** Default 8 MiB. */
+  readonly maxBytes?: number | undefined;
+  /** Refuse messages that declare an algorithm that no known peer declares (SEC-011). Default `false`. */
+  readonly strictAlgorithms?: boolean | undefined;
+}
+
+/**
+ * Decrypts, verifies, compares the two senders. Returns the verified message or throws.
+ * Remembers nothing: replays are the caller's.
+ *
+ * Throws `EnvelopeError`: `MNET_ENVELOPE_TOO_LARGE`, `MNET_ENVELOPE_MALFORMED`, `MNET_ENVELOPE_NOT_ENCRYPTED`,
+ * `MNET_ENVELOPE_DECRYPTION_FAILED` (one code and one message, whatever step failed), `MNET_ENVELOPE_NOT_SIGNED`,
+ * `MNET_ENVELOPE_SENDER_MISMATCH`, `MNET_ENVELOPE_SIGNER_UNKNOWN`, `MNET_ENVELOPE_SIGNATURE_INVALID`,
+ * `MNET_ENVELOPE_ALGORITHM_NOT_ALLOWED`.
+ *
+ * @example
+ * ```ts
+ * const message = await open(body, { keys: [ours], certificateOf: (sender) => pinned.get(sender) });
+ * const call = decode(message.document);
+ * ```
+ */
+export async function open(body: Uint8Array, options: OpenOptions): Promise<VerifiedMessage> {
+  const envelope = readEnvelope(body, options.maxBytes);
+  if (envelope.kind !== "encrypted") {
+    throw new EnvelopeError("MNET_ENVELOPE_NOT_ENCRYPTED", "The message is not encrypted.");
+  }
+  const decrypted = decryptMessage(envelope.message, options.keys);
+  requireOneSender(envelope.message, decrypted);
+  return VerifiedMessage.verify(decrypted, await options.certificateOf(envelope.message.sender), {
+    remarks: envelope.message.remarks,
+    hasUnknownAlgorithm: envelope.message.hasUnknownAlgorithm,
+    strictAlgorithms: options.strictAlgorithms,
+  });
+}
+
+/** What arrived, by its outermost layer. */
+export type Envelope =
+  | { readonly kind: "encrypted"; readonly message: EncryptedMessage }
+  | { readonly kind: "signed"; readonly message: SignedMessage }
+  /** Whatever is no envelope: an XML-RPC document, or nothing that is known. */
+  | { readonly kind: "plain"; readonly document: Uint8Array };
+
+/** Reads the outermost layer. Throws `MNET_ENVELOPE_TOO_LARGE` and `MNET_ENVELOPE_MALFORMED`. */
+export function readEnvelope(body: Uint8Array, maxBytes: number = DEFAULT_LIMITS.requestBytes): Envelope {
+  if (body.length > maxBytes) {
+    throw new EnvelopeError("MNET_ENVELOPE_TOO_LARGE", `The message has more than ${maxBytes} bytes.`);
+  }
+  switch (rootNameOf(body)) {
+    case ENCRYPTED_MESSAGE:
+      return { kind: "encrypted", message: readEncryptedMessage(readDocument(body)) };
+    case SIGNED_MESSAGE:
+      return { kind: "signed", message: readSignedMessage(readDocument(body)) };
+    default:
+      return { kind: "plain", document: body };
+  }
+}
+
+/**
+ * Throws `MNET_ENVELOPE_SENDER_MISMATCH` unless the encrypted and the signed envelope name the same site, apart from one
+ * trailing slash (MNET-037, SEC-031).
+ */
+export function requireOneSender(encrypted: EncryptedMessage, { content }: DecryptedMessage): void {
+  if (content.kind === "signed" && withoutSlash(content.message.sender) !== withoutSlash(encrypted.sender)) {
+    throw new EnvelopeError(
+      "MNET_ENVELOPE_SENDER_MISMATCH",
+      `The message is encrypted as from ${quote(encrypted.sender)} and signed as from ${quote(content.message.sender)}.`,
+    );
+  }
+}
+
+const withoutSlash = (wwwroot: string): string => wwwroot.replace(/\/$/, "");
+
+/** Names come from outside; a message must stay one readable line. */
+const quote = (name: string): string => JSON.stringify(name.slice(0, 255));

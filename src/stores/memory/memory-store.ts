@@ -1,0 +1,36 @@
+import type { Store } from "../../host/store.ts";
+import { memoryKeyStore } from "./key-store.ts";
+import { memoryLogStore } from "./log-store.ts";
+import { memoryPeerStore } from "./peer-store.ts";
+
+/** What the concerns of one memory store share. */
+export interface MemoryState {
+  /** Goes up with every change of peers, of the boxes for All Hosts and of own keys. */
+  generation: number;
+}
+
+/**
+ * For one process and for tests: bounded, gone at exit. Same as `openStore("memory:")`.
+ *
+ * The log keeps its newest 10,000 entries. Two hosts may share one store, as two processes share a database;
+ * `close` therefore forgets nothing.
+ *
+ * @example
+ * const host = await createHost({ wwwroot: "https://a.test", name: "A", store: memoryStore() });
+ */
+export function memoryStore(): Store {
+  const state: MemoryState = { generation: 1 };
+  return {
+    keys: memoryKeyStore(state),
+    peers: memoryPeerStore(state),
+    log: memoryLogStore(),
+    async open() {},
+    async migrate() {
+      return { applied: [] };
+    },
+    async pendingMigrations() {
+      return [];
+    },
+    async close() {},
+  };
+}
