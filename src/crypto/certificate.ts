@@ -3,6 +3,7 @@ import { inspect } from "node:util";
 import { decodeBase64 } from "../core/base64.ts";
 import { KeyError } from "../core/errors.ts";
 import type { Fingerprint } from "../core/ids.ts";
+import { modulusOf } from "./rsa.ts";
 
 /** Peers compare the common name with this much of the wwwroot (spec 2.6). */
 export const COMMON_NAME_LENGTH = 64;
@@ -10,6 +11,8 @@ export const COMMON_NAME_LENGTH = 64;
 const MINIMUM_BITS = 2048;
 /** A larger key would make every verification expensive for us (SEC-047). */
 const MAXIMUM_BITS = 8192;
+/** So would a larger exponent: a random one of 2048 bits costs 70 times the usual 65537. */
+const MAXIMUM_EXPONENT = 0xffff_ffffn;
 /** No certificate of a real site comes near it. */
 const MAXIMUM_PEM_LENGTH = 64 * 1024;
 
@@ -43,8 +46,7 @@ export class Certificate {
   readonly #commonNames: readonly string[];
   readonly #alternativeNames: readonly string[];
 
-  private constructor(certificate: X509Certificate, publicKey: KeyObject, modulusBits: number) {
-    const subject = certificate.toLegacyObject().subject as unknown as Record<string, string | string[] | undefined>;
+  private constructor({ certificate, publicKey, subject }: ParsedCertificate, modulusBits: number) {
     this.#commonNames = [subject["CN"] ?? []].flat();
     this.#alternativeNames = [subject["subjectAltName"] ?? []].flat();
     this.pem = canonicalPem(certificate.raw);
@@ -59,14 +61,14 @@ export class Certificate {
    * Reads one PEM certificate with lines of any width (MNET-014).
    *
    * Throws `KeyError`: `MNET_KEY_CERTIFICATE_INVALID` if it is not exactly one X.509 certificate with an RSA key,
-   * `MNET_KEY_WEAK` if the key is too small, too large or has a bad exponent, `MNET_KEY_NOT_FOR_WWWROOT` if
+   * `MNET_KEY_WEAK` if the key is too small, too large or no key that works, `MNET_KEY_NOT_FOR_WWWROOT` if
    * `options.wwwroot` is given and the certificate is another site's.
    */
   static parse(pem: string, options: CertificateOptions = {}): Certificate {
     const der = derOf(pem);
     const parsed = parseX509(der);
     if (!parsed || parsed.certificate.raw.length !== der.length) throw invalid("it cannot be read as X.509");
-    const { certificate, publicKey } = parsed;
+    const { publicKey } = parsed;
     if (publicKey.asymmetricKeyType !== "rsa") throw invalid("its key is not RSA");
 
     const { modulusLength = 0, publicExponent = 0n } = publicKey.asymmetricKeyDetails ?? {};
@@ -77,11 +79,21 @@ export class Certificate {
         `The certificate's RSA key has ${modulusLength} bits; ${minimumBits} to ${MAXIMUM_BITS} are accepted.`,
       );
     }
-    if (publicExponent < 3n || publicExponent % 2n === 0n) {
-      throw new KeyError("MNET_KEY_WEAK", "The certificate's RSA key has a public exponent that is even or below 3.");
+    if (publicExponent < 3n || publicExponent > MAXIMUM_EXPONENT || publicExponent % 2n === 0n) {
+      throw new KeyError(
+        "MNET_KEY_WEAK",
+        "The certificate's RSA key has a public exponent that is even, below 3 or above 32 bits.",
+      );
+    }
+    // Nothing can be encrypted under an even modulus; the attempt would fail when we answer.
+    if (modulusOf(publicKey).at(-1)! % 2 === 0) {
+      throw new KeyError("MNET_KEY_WEAK", "The certificate's RSA key has an even modulus.");
     }
 
-    const result = new Certificate(certificate, publicKey, modulusLength);
+    const result = new Certificate(parsed, modulusLength);
+    if (Number.isNaN(result.notBefore.getTime() + result.notAfter.getTime())) {
+      throw invalid("its validity cannot be read");
+    }
     if (options.wwwroot !== undefined) result.requireFor(options.wwwroot);
     return result;
   }
@@ -132,10 +144,19 @@ function derOf(pem: string): Buffer {
   return der;
 }
 
-function parseX509(der: Buffer): { certificate: X509Certificate; publicKey: KeyObject } | undefined {
+interface ParsedCertificate {
+  readonly certificate: X509Certificate;
+  readonly publicKey: KeyObject;
+  /** By short name of the attribute; a list where there are several. */
+  readonly subject: Readonly<Record<string, string | string[] | undefined>>;
+}
+
+function parseX509(der: Buffer): ParsedCertificate | undefined {
   try {
     const certificate = new X509Certificate(der);
-    return { certificate, publicKey: certificate.publicKey };
+    // Absent, whatever the type says, if an attribute is no text.
+    const subject = certificate.toLegacyObject().subject as ParsedCertificate["subject"] | undefined;
+    return subject && { certificate, publicKey: certificate.publicKey, subject };
   } catch {
     return undefined;
   }

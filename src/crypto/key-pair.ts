@@ -2,7 +2,7 @@ import { createHash, createPrivateKey, createPublicKey, type KeyObject } from "n
 import { inspect } from "node:util";
 import { KeyError } from "../core/errors.ts";
 import { Certificate } from "./certificate.ts";
-import { decryptRaw, signSha1, substituteFor, unpad } from "./rsa.ts";
+import { decryptRaw, modulusOf, signSha1, substituteFor, unpad } from "./rsa.ts";
 
 /** Length of MNet's session keys (MNET-041, MNET-049). */
 export const SESSION_KEY_LENGTH = 16;
@@ -82,8 +82,4 @@ function readPrivateKey(pem: string): KeyObject | undefined {
   } catch {
     return undefined;
   }
-}
-
-function modulusOf(publicKey: KeyObject): Buffer {
-  return Buffer.from(publicKey.export({ format: "jwk" }).n ?? "", "base64url");
 }

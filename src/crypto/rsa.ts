@@ -17,6 +17,11 @@ export function isSignedSha1(publicKey: KeyObject, data: Uint8Array, signature: 
   }
 }
 
+/** The modulus of an RSA key, big-endian without leading zeros. */
+export function modulusOf(publicKey: KeyObject): Buffer {
+  return Buffer.from(publicKey.export({ format: "jwk" }).n ?? "", "base64url");
+}
+
 /** RSAES-PKCS1-v1_5 of a session key under the receiver's key (spec 4.2, MNET-042). */
 export function wrapKey(publicKey: KeyObject, sessionKey: Uint8Array): Buffer {
   return publicEncrypt({ key: publicKey, padding: constants.RSA_PKCS1_PADDING }, sessionKey);

@@ -24,6 +24,6 @@ export function algorithmRemarks(elements: readonly (XmlElement | undefined)[]):
     // An owner of a real site changed every http to https, and nobody noticed (spec 0, MNET-032).
     return uri === undefined || KNOWN.has(uri.replace(/^https:/, "http:"))
       ? []
-      : [`unknown algorithm ${uri.slice(0, 100)}`];
+      : [`unknown algorithm ${JSON.stringify(uri.slice(0, 100))}`];
   });
 }

@@ -3,13 +3,7 @@ import { DEFAULT_LIMITS } from "../core/limits.ts";
 import type { Certificate } from "../crypto/certificate.ts";
 import type { KeyPair } from "../crypto/key-pair.ts";
 import { readDocument, rootNameOf } from "../xml/read-document.ts";
-import {
-  decryptMessage,
-  ENCRYPTED_MESSAGE,
-  readEncryptedMessage,
-  type DecryptedMessage,
-  type EncryptedMessage,
-} from "./encrypted-message.ts";
+import { decryptMessage, ENCRYPTED_MESSAGE, readEncryptedMessage, type EncryptedMessage } from "./encrypted-message.ts";
 import { readSignedMessage, SIGNED_MESSAGE, type SignedMessage } from "./signed-message.ts";
 import { VerifiedMessage } from "./verified-message.ts";
 
@@ -46,12 +40,8 @@ export async function open(body: Uint8Array, options: OpenOptions): Promise<Veri
     throw new EnvelopeError("MNET_ENVELOPE_NOT_ENCRYPTED", "The message is not encrypted.");
   }
   const decrypted = decryptMessage(envelope.message, options.keys);
-  requireOneSender(envelope.message, decrypted);
-  return VerifiedMessage.verify(decrypted, await options.certificateOf(envelope.message.sender), {
-    remarks: envelope.message.remarks,
-    hasUnknownAlgorithm: envelope.message.hasUnknownAlgorithm,
-    strictAlgorithms: options.strictAlgorithms,
-  });
+  const certificate = await options.certificateOf(envelope.message.sender);
+  return VerifiedMessage.verify(envelope.message, decrypted, certificate, options);
 }
 
 /** What arrived, by its outermost layer. */
@@ -75,21 +65,3 @@ export function readEnvelope(body: Uint8Array, maxBytes: number = DEFAULT_LIMITS
       return { kind: "plain", document: body };
   }
 }
-
-/**
- * Throws `MNET_ENVELOPE_SENDER_MISMATCH` unless the encrypted and the signed envelope name the same site, apart from one
- * trailing slash (MNET-037, SEC-031).
- */
-export function requireOneSender(encrypted: EncryptedMessage, { content }: DecryptedMessage): void {
-  if (content.kind === "signed" && withoutSlash(content.message.sender) !== withoutSlash(encrypted.sender)) {
-    throw new EnvelopeError(
-      "MNET_ENVELOPE_SENDER_MISMATCH",
-      `The message is encrypted as from ${quote(encrypted.sender)} and signed as from ${quote(content.message.sender)}.`,
-    );
-  }
-}
-
-const withoutSlash = (wwwroot: string): string => wwwroot.replace(/\/$/, "");
-
-/** Names come from outside; a message must stay one readable line. */
-const quote = (name: string): string => JSON.stringify(name.slice(0, 255));

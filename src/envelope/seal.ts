@@ -1,3 +1,4 @@
+import { ConfigError } from "../core/errors.ts";
 import type { Certificate } from "../crypto/certificate.ts";
 import type { KeyPair } from "../crypto/key-pair.ts";
 import { encryptMessage } from "./encrypted-message.ts";
@@ -5,7 +6,7 @@ import { signMessage } from "./signed-message.ts";
 
 /** Who sends to whom. */
 export interface SealOptions {
-  /** Our wwwroot. */
+  /** Our wwwroot: printable ASCII. */
   readonly sender: string;
   /** Our key. */
   readonly key: KeyPair;
@@ -20,6 +21,8 @@ export interface SealOptions {
 /**
  * Signs and encrypts a document for one recipient.
  *
+ * Throws `ConfigError` `MNET_CONFIG_INVALID` with `option` if no receiver could read what `sender` or `timestamp` says.
+ *
  * @example
  * ```ts
  * const body = await seal(encodeCall("system/listServices", []), { sender: "https://lms.example.edu", key, recipient });
@@ -27,5 +30,12 @@ export interface SealOptions {
  */
 export async function seal(document: Uint8Array, options: SealOptions): Promise<Uint8Array> {
   const { sender, key, recipient, timestamp = new Date(), random } = options;
+  // An envelope is Latin-1 on the wire: of other characters a part would be left, which may be markup (SEC-023).
+  if (!/^[!-~]+$/.test(sender)) {
+    throw new ConfigError("MNET_CONFIG_INVALID", "The sender must be printable ASCII without spaces.", { option: "sender" });
+  }
+  if (!(timestamp.getTime() >= 0)) {
+    throw new ConfigError("MNET_CONFIG_INVALID", "The timestamp must be a time since 1970.", { option: "timestamp" });
+  }
   return encryptMessage(signMessage(document, { sender, key, timestamp }), { sender, recipient, random });
 }

@@ -2,7 +2,7 @@ import { EnvelopeError } from "../core/errors.ts";
 import type { Fingerprint, Wwwroot } from "../core/ids.ts";
 import type { Certificate } from "../crypto/certificate.ts";
 import { isSignedSha1 } from "../crypto/rsa.ts";
-import type { DecryptedMessage } from "./encrypted-message.ts";
+import type { DecryptedMessage, EncryptedMessage } from "./encrypted-message.ts";
 import type { SignedMessage } from "./signed-message.ts";
 
 declare const verified: unique symbol;
@@ -27,7 +27,7 @@ export class VerifiedMessage {
 
   private constructor(message: SignedMessage, certificate: Certificate, decrypted: DecryptedMessage, remarks: string[]) {
     this.document = message.document;
-    this.sender = message.sender as Wwwroot;
+    this.sender = withoutSlash(message.sender) as Wwwroot;
     this.timestamp = new Date(message.timestamp * 1000);
     this.openedWith = decrypted.openedWith.certificate.fingerprint;
     this.signedBy = certificate.fingerprint;
@@ -39,24 +39,26 @@ export class VerifiedMessage {
    * @internal Checks the signature with the key that is pinned for the sender; nothing in the message selects a key
    * (SEC-026).
    *
-   * Throws `MNET_ENVELOPE_NOT_SIGNED`, `MNET_ENVELOPE_SIGNER_UNKNOWN` without a certificate,
-   * `MNET_ENVELOPE_SIGNATURE_INVALID`, and with `strictAlgorithms` `MNET_ENVELOPE_ALGORITHM_NOT_ALLOWED`.
+   * Throws `MNET_ENVELOPE_NOT_SIGNED`, `MNET_ENVELOPE_SENDER_MISMATCH`, `MNET_ENVELOPE_SIGNER_UNKNOWN` without a
+   * certificate, `MNET_ENVELOPE_SIGNATURE_INVALID`, and with `strictAlgorithms` `MNET_ENVELOPE_ALGORITHM_NOT_ALLOWED`.
    */
   static verify(
+    encrypted: EncryptedMessage,
     decrypted: DecryptedMessage,
     certificate: Certificate | undefined,
-    options: { readonly remarks?: readonly string[]; readonly hasUnknownAlgorithm?: boolean; readonly strictAlgorithms?: boolean | undefined } = {},
+    options: { readonly strictAlgorithms?: boolean | undefined } = {},
   ): VerifiedMessage {
     const message = requireSignature(decrypted.content);
+    requireOneSender(encrypted, message);
     verifySignature(message, certificate);
-    if (options.strictAlgorithms && (options.hasUnknownAlgorithm || message.hasUnknownAlgorithm)) {
+    if (options.strictAlgorithms && (encrypted.hasUnknownAlgorithm || message.hasUnknownAlgorithm)) {
       throw new EnvelopeError(
         "MNET_ENVELOPE_ALGORITHM_NOT_ALLOWED",
         "The message declares an algorithm that no known peer declares.",
         { peer: message.sender as Wwwroot },
       );
     }
-    return new VerifiedMessage(message, certificate, decrypted, [...(options.remarks ?? []), ...message.remarks]);
+    return new VerifiedMessage(message, certificate, decrypted, [...encrypted.remarks, ...message.remarks]);
   }
 }
 
@@ -86,3 +88,21 @@ export function verifySignature(
     );
   }
 }
+
+/**
+ * Throws `MNET_ENVELOPE_SENDER_MISMATCH` unless the encrypted and the signed envelope name the same site, apart from one
+ * trailing slash (MNET-037, SEC-031).
+ */
+export function requireOneSender(encrypted: EncryptedMessage, signed: SignedMessage): void {
+  if (withoutSlash(signed.sender) !== withoutSlash(encrypted.sender)) {
+    throw new EnvelopeError(
+      "MNET_ENVELOPE_SENDER_MISMATCH",
+      `The message is encrypted as from ${quote(encrypted.sender)} and signed as from ${quote(signed.sender)}.`,
+    );
+  }
+}
+
+const withoutSlash = (wwwroot: string): string => wwwroot.replace(/\/$/, "");
+
+/** Names come from outside; a message must stay one readable line. */
+const quote = (name: string): string => JSON.stringify(name.slice(0, 255));

@@ -80,7 +80,10 @@ function checkName(name: unknown): void {
   // Names are keys of the peers' service flags, so those that every object inherits are refused.
   const fits = typeof name === "string" && /^[A-Za-z0-9][A-Za-z0-9_-]*$/.test(name) && name.length <= MAX_NAME;
   if (!fits || name in Object.prototype) {
-    refuse("name", `The name of a service is 1 to ${MAX_NAME} letters, digits, "_" and "-", and begins with a letter or digit.`);
+    refuse(
+      "name",
+      `The name of a service is 1 to ${MAX_NAME} letters, digits, "_" and "-", and begins with a letter or digit.`,
+    );
   }
   if (name === "system") refuse("name", "The service `system` is MNet's own.");
 }
@@ -105,7 +108,8 @@ function wireName(path: string, key: string): string {
 }
 
 function implementAll(methods: ReadonlyMap<string, MethodEntry>, handlers: unknown): readonly MethodEntry[] {
-  if (typeof handlers !== "object" || handlers === null) refuse("handlers", "implement() takes an object with a handler for each method.");
+  if (typeof handlers !== "object" || handlers === null)
+    refuse("handlers", "implement() takes an object with a handler for each method.");
   const given = handlers as Readonly<Record<string, unknown>>;
   const extra = Object.keys(given).find((key) => typeof given[key] === "function" && !methods.has(key));
   if (extra !== undefined) refuse(`handlers.${extra}`, `The service has no method ${extra}.`);

@@ -9,7 +9,7 @@ import {
   fieldsOf,
   ownMember,
   refuse,
-  Wire,
+  type Wire,
   WireMismatch,
   wireOf,
   within,
@@ -41,9 +41,7 @@ export interface MethodDescription {
 }
 
 /** The named values that a described method takes. */
-export type ParamsOf<D extends MethodDescription> = D["params"] extends object
-  ? InferFields<D["params"]>
-  : Record<never, never>;
+export type ParamsOf<D extends MethodDescription> = D["params"] extends object ? InferFields<D["params"]> : object;
 
 // Spec 7.3, for whole names. Both are written so that they do not backtrack more than once over the name (SEC-024);
 // Mahara's `X(\.php/)?Y` is split into "with" and "without" for that, which is the same language.
@@ -83,7 +81,8 @@ export function describeMethod<const D extends MethodDescription>(
   const fields = fieldsOf(params, `${option}.params`);
   fields.forEach((field, index) => {
     const path = `${option}.params.${field.name}`;
-    if (/^[0-9]+$/.test(field.name)) refuse(path, `The parameter ${path} has only digits in its name, so its place is lost.`);
+    if (/^[0-9]+$/.test(field.name))
+      refuse(path, `The parameter ${path} has only digits in its name, so its place is lost.`);
     if (!field.wire.isOptional && fields[index - 1]?.wire.isOptional === true) {
       refuse(path, `The parameter ${path} is required, but comes after an optional one.`);
     }

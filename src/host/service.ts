@@ -84,7 +84,7 @@ export function createService<Api extends object = object, Shown extends object 
 
 /** What is in a service. Throws `MNET_CONFIG_INVALID` for an object that this copy of the library did not make. */
 export function partsOf(service: Service): ServiceParts {
-  const parts = typeof service === "object" && service !== null ? partsByService.get(service) : undefined;
+  const parts = partsByService.get(service);
   if (parts !== undefined) return parts;
   throw new ConfigError("MNET_CONFIG_INVALID", "This is not a service; make it with defineService.", {
     option: "services",

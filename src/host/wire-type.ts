@@ -25,10 +25,15 @@ export type Infer<W> = W extends WireType<infer T> ? T : never;
 
 type OptionalKeys<F> = { [K in keyof F]: undefined extends Infer<F[K]> ? K : never }[keyof F];
 
-/** The object that fields describe: optional types make optional members. */
-export type InferFields<F> = { readonly [K in Exclude<keyof F, OptionalKeys<F>>]: Infer<F[K]> } & {
-  readonly [K in OptionalKeys<F>]?: Infer<F[K]>;
-};
+/**
+ * The object that fields describe: optional types make optional members.
+ * As a condition, so that declarations made from a user's program spell the object out instead of naming this type.
+ */
+export type InferFields<F> = F extends unknown
+  ? { readonly [K in Exclude<keyof F, OptionalKeys<F>>]: Infer<F[K]> } & {
+      readonly [K in OptionalKeys<F>]?: Infer<F[K]>;
+    }
+  : never;
 
 /**
  * Describes parameters and results of own methods, for `defineService`.
@@ -242,7 +247,7 @@ interface Codec<T> {
 /** The inside of a wire type. Throws `MNET_CONFIG_INVALID` for anything that `t` of this copy of the library did not make. */
 export function wireOf<T>(type: WireType<T>, option: string): Wire<T> {
   if (!(type instanceof Wire)) refuse(option, `${option} is not a wire type; make it with t.`);
-  return type;
+  return type as Wire<T>;
 }
 
 /** One member of a struct, or one parameter. */

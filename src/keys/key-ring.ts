@@ -68,7 +68,8 @@ export class KeyRing {
   /** The keys in use. Makes the first key if there is none. */
   active(): Promise<ActiveKeys> {
     const now = this.#clock.now();
-    if (!this.#loaded || now - this.#loaded.at >= MAXIMUM_AGE_MS) {
+    // A clock that was set back must not keep old keys in use.
+    if (!this.#loaded || Math.abs(now - this.#loaded.at) >= MAXIMUM_AGE_MS) {
       const keys = this.#load();
       this.#loaded = { at: now, keys };
       keys.catch(() => {

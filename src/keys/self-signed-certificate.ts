@@ -66,11 +66,11 @@ export function selfSignedCertificate(
 }
 
 function distinguishedName({ wwwroot, name }: CertificateSubject): Node {
-  const commonName = wwwroot.slice(0, COMMON_NAME_LENGTH).replace(/\/$/, "");
   const attributes: [id: string, value: string][] = [
     [OID.organization, [...name].slice(0, ORGANIZATION_LENGTH).join("")],
     [OID.organizationalUnit, "Moodle"],
-    [OID.commonName, commonName],
+    // Cut and no more: a Moodle drops a slash at the end of its own, and every peer's check then refuses it (spec 2.6).
+    [OID.commonName, wwwroot.slice(0, COMMON_NAME_LENGTH)],
     [OID.subjectAltName, wwwroot],
   ];
   return sequence(...attributes.map(([id, value]) => set(sequence(oid(id), utf8String(value)))));

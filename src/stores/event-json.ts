@@ -4,8 +4,9 @@ import type { EventMap, MnetEvent } from "../core/events.ts";
 type DateFieldOf<T> = { [K in keyof T]-?: NonNullable<T[K]> extends Date ? K : never }[keyof T];
 
 /** Fields that are dates. The type makes forgetting a new one an error of the compiler. */
-const DATE_FIELDS: { readonly [K in "at" | { [T in keyof EventMap]: DateFieldOf<EventMap[T]> }[keyof EventMap]]: true } =
-  { at: true, notAfter: true };
+const DATE_FIELDS: {
+  readonly [K in "at" | { [T in keyof EventMap]: DateFieldOf<EventMap[T]> }[keyof EventMap]]: true;
+} = { at: true, notAfter: true };
 
 const LONGEST_THROWN = 2000;
 
@@ -50,12 +51,13 @@ export function decodeEvent(json: string): MnetEvent {
 function describeThrown(thrown: unknown): unknown {
   try {
     if (thrown instanceof Error || types.isNativeError(thrown)) {
-      return { name: cut(String(thrown.name)), message: cut(String(thrown.message)) };
+      const { name, message }: { readonly name: unknown; readonly message: unknown } = thrown;
+      return { name: cut(String(name)), message: cut(String(message)) };
     }
     if (typeof thrown === "string") return cut(thrown);
     if (typeof thrown === "number" || typeof thrown === "boolean" || thrown === null) return thrown;
-    // `[object Object]` says little, and nothing that the application did not mean to show.
-    return cut(typeof thrown === "object" ? Object.prototype.toString.call(thrown) : String(thrown));
+    // Says little of an object, and so nothing that the application did not mean to show.
+    return Object.prototype.toString.call(thrown);
   } catch {
     // A getter or a proxy threw. The log must not.
     return "[unreadable]";

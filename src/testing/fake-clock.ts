@@ -44,7 +44,9 @@ export function fakeClock(startAt: Date = new Date("2026-01-01T00:00:00Z")): Fak
     },
     async advance(ms) {
       if (!Number.isFinite(ms) || ms < 0) {
-        throw new ConfigError("MNET_CONFIG_INVALID", "Time moves by a number of milliseconds, forwards.", { option: "ms" });
+        throw new ConfigError("MNET_CONFIG_INVALID", "Time moves by a number of milliseconds, forwards.", {
+          option: "ms",
+        });
       }
       // Two calls that were not awaited add up, as two sleeps do.
       target = Math.max(target, now) + ms;

@@ -1,6 +1,6 @@
 /** An element of an envelope. It holds text or child elements, never both. */
 export interface XmlElement {
-  /** The name without its namespace prefix. Peers change namespaces at will, so nothing matches them (spec 0). */
+  /** As it is written, prefix included. Namespaces are not resolved: peers change them at will (spec 0). */
   readonly name: string;
   /** By qualified name; absent where there are none. */
   readonly attributes?: ReadonlyMap<string, string>;

@@ -6,9 +6,9 @@ export type Fields<Field extends string> = Partial<Record<Field, XmlElement>>;
 
 /**
  * Makes a function that finds the elements that matter in an envelope: each of them, and each element around it, at
- * most once, at its own path and nowhere else (SEC-014). Names that matter are refused elsewhere in any letter case,
- * because a Moodle, which ignores case and place, would read another document than we do. Other elements are ignored
- * (MNET-033).
+ * most once, at its own path and nowhere else (SEC-014). Names that matter are refused elsewhere, in any letter case
+ * and under any prefix, because a Moodle, which ignores case and place, or a library that resolves prefixes would read
+ * another document than we do. Other elements are ignored (MNET-033).
  *
  * The function throws `MNET_ENVELOPE_MALFORMED`.
  *
@@ -30,7 +30,7 @@ export function fieldFinder<Field extends string>(
         const path = prefix + child.name;
         const field = fieldAt.get(path);
         if (field === undefined && !containers.has(path)) {
-          if (names.has(child.name.toLowerCase())) throw misplaced(child.name, "stands where it does not belong");
+          if (names.has(localName(child).toLowerCase())) throw misplaced(child.name, "stands where it does not belong");
         } else if (seen.has(path)) {
           throw misplaced(child.name, "stands twice");
         } else {
@@ -48,6 +48,8 @@ export function fieldFinder<Field extends string>(
     return found;
   };
 }
+
+const localName = ({ name }: XmlElement): string => name.slice(name.indexOf(":") + 1);
 
 /** `a/b/c` lies in `a` and `a/b`. */
 function containersOf(path: string): string[] {

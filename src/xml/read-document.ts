@@ -1,4 +1,3 @@
-import { isAscii } from "node:buffer";
 import { EnvelopeError } from "../core/errors.ts";
 import type { XmlElement } from "./element.ts";
 
@@ -9,7 +8,7 @@ const MAXIMUM_DEPTH = 16;
 const MAXIMUM_ATTRIBUTES = 16;
 
 /**
- * Reads an envelope: a complete, single-root document of elements, attributes and text, in ASCII.
+ * Reads an envelope: a complete, single-root document of elements, attributes and text, in printable ASCII.
  *
  * That is all that envelopes of real sites consist of. DOCTYPE, entities, comments, CDATA, processing instructions and
  * text beside elements are refused wherever they stand (SEC-014 to 018), so that there is one way to read a document.
@@ -18,9 +17,13 @@ const MAXIMUM_ATTRIBUTES = 16;
  * Throws `MNET_ENVELOPE_MALFORMED`.
  */
 export function readDocument(bytes: Uint8Array): XmlElement {
-  if (!isAscii(bytes)) throw malformed("it has bytes outside ASCII");
-  return new DocumentReader(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1")).read();
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+  if (FOREIGN.test(text)) throw malformed("it has bytes other than printable ASCII");
+  return new DocumentReader(text).read();
 }
+
+/** Other encodings, control characters and NUL (SEC-018). */
+const FOREIGN = /[^\t\n\r -~]/;
 
 /**
  * The name of a document's root element, if it begins like an envelope or an XML-RPC document. Tells what to read the
@@ -36,12 +39,11 @@ const PROLOGUE_LENGTH = 1024;
 const PROLOGUE = /^(?:\xef\xbb\xbf)?[ \t\r\n]{0,64}(?:<\?xml[^<>?]{0,128}\?>)?[ \t\r\n]{0,256}<([A-Za-z]{1,64})[ \t\r\n/>]/;
 
 const DECLARATION =
-  /^<\?xml[ \t\r\n]{1,8}version="1\.[01]"(?:[ \t\r\n]{1,8}encoding="([A-Za-z0-9._-]{1,32})")?(?:[ \t\r\n]{1,8}standalone="(?:yes|no)")?[ \t\r\n]{0,8}\?>$/;
+  /^<\?xml[ \t\r\n]{1,8}version=(["'])1\.[01]\1(?:[ \t\r\n]{1,8}encoding=(["'])(?<encoding>[A-Za-z0-9._-]{1,32})\2)?(?:[ \t\r\n]{1,8}standalone=(["'])(?:yes|no)\4)?[ \t\r\n]{0,8}\?>$/;
 /** All of them mean the same for ASCII. */
 const ENCODINGS = new Set(["iso-8859-1", "utf-8", "us-ascii"]);
 
 interface OpenElement {
-  readonly qualifiedName: string;
   readonly name: string;
   readonly attributes: ReadonlyMap<string, string> | undefined;
   readonly children: XmlElement[];
@@ -70,9 +72,9 @@ class DocumentReader {
     if (!this.#text.startsWith("<?", this.#at)) return;
     const end = this.#text.indexOf("?>", this.#at) + 2;
     if (end < 2 || end - this.#at > PROLOGUE_LENGTH) throw malformed("its XML declaration does not end");
-    const declaration = DECLARATION.exec(this.#text.slice(this.#at, end).replaceAll("'", '"'));
+    const declaration = DECLARATION.exec(this.#text.slice(this.#at, end));
     if (!declaration) throw malformed("it has a processing instruction or an odd XML declaration");
-    const [, encoding = "utf-8"] = declaration;
+    const encoding = declaration.groups?.["encoding"] ?? "utf-8";
     if (!ENCODINGS.has(encoding.toLowerCase())) throw malformed(`its encoding is ${encoding}`);
     this.#at = end;
   }
@@ -84,7 +86,7 @@ class DocumentReader {
       const parent = open.at(-1);
       if (this.#text.startsWith("</", this.#at)) {
         if (!parent) throw malformed("it begins with an end tag");
-        this.#readEndTag(parent.qualifiedName);
+        this.#readEndTag(parent.name);
         open.pop();
         const { name, children, attributes } = parent;
         const closed: XmlElement = { name, children, text: "", ...(attributes && { attributes }) };
@@ -103,10 +105,10 @@ class DocumentReader {
       const isLeaf = start.isEmpty || this.#text.startsWith("</", this.#at);
       if (!isLeaf) {
         if (!isSpace(text)) throw malformed("it has text beside elements");
-        open.push({ qualifiedName: start.qualifiedName, name, attributes, children: [] });
+        open.push({ name, attributes, children: [] });
         continue;
       }
-      if (!start.isEmpty) this.#readEndTag(start.qualifiedName);
+      if (!start.isEmpty) this.#readEndTag(name);
       const leaf: XmlElement = { name, children: NO_CHILDREN, text: resolveReferences(text), ...(attributes && { attributes }) };
       if (!parent) return leaf;
       parent.children.push(leaf);
@@ -114,23 +116,23 @@ class DocumentReader {
     }
   }
 
-  #readStartTag(): { qualifiedName: string; name: string; attributes: ReadonlyMap<string, string> | undefined; isEmpty: boolean } {
+  #readStartTag(): { name: string; attributes: ReadonlyMap<string, string> | undefined; isEmpty: boolean } {
     if (this.#text[this.#at] !== "<") {
       throw malformed(this.#at === this.#text.length ? "it ends too early" : "it has text beside elements");
     }
     this.#at++;
     if (++this.#elements > MAXIMUM_ELEMENTS) throw malformed("it has too many elements");
-    const qualifiedName = this.#readName();
+    const name = this.#readName();
     const attributes = this.#readAttributes();
     const isEmpty = this.#text[this.#at] === "/";
     if (isEmpty) this.#at++;
     this.#expect(">");
-    return { qualifiedName, name: qualifiedName.slice(qualifiedName.indexOf(":") + 1), attributes, isEmpty };
+    return { name, attributes, isEmpty };
   }
 
-  #readEndTag(qualifiedName: string): void {
+  #readEndTag(startName: string): void {
     this.#at += 2;
-    if (this.#readName() !== qualifiedName) throw malformed("its tags do not match");
+    if (this.#readName() !== startName) throw malformed("its tags do not match");
     this.#skipSpace();
     this.#expect(">");
   }
@@ -206,7 +208,7 @@ function isSpace(text: string): boolean {
   return true;
 }
 
-const REFERENCES: Readonly<Record<string, string>> = { lt: "<", gt: ">", amp: "&", quot: '"', apos: "'" };
+const REFERENCES = new Map(Object.entries({ lt: "<", gt: ">", amp: "&", quot: '"', apos: "'" }));
 
 /** The five predefined entities and numeric references to ASCII text; there are no others in an envelope (SEC-015). */
 function resolveReferences(text: string): string {
@@ -218,7 +220,7 @@ function resolveReferences(text: string): string {
       .map((part) => {
         const end = part.indexOf(";");
         const name = part.slice(0, end);
-        const resolved = end < 1 || end > 8 ? undefined : (REFERENCES[name] ?? numericReference(name));
+        const resolved = end < 1 || end > 8 ? undefined : (REFERENCES.get(name) ?? numericReference(name));
         if (resolved === undefined) throw malformed("it has an entity");
         return resolved + part.slice(end + 1);
       })

@@ -27,7 +27,7 @@ export function documentText(document: Uint8Array): DocumentText {
     throw new XmlRpcError("MNET_XMLRPC_LIMIT", "The document is too large.");
   }
   const bytes = Buffer.from(document.buffer, document.byteOffset, document.byteLength);
-  const start = bytes.latin1Slice(0, BYTE_ORDER_MARK.length) === BYTE_ORDER_MARK ? BYTE_ORDER_MARK.length : 0;
+  const start = bytes.toString("latin1", 0, BYTE_ORDER_MARK.length) === BYTE_ORDER_MARK ? BYTE_ORDER_MARK.length : 0;
   const declaration = readDeclaration(bytes, start);
   const text = decodeBytes(bytes, ENCODING.exec(declaration)?.[1] ?? "utf-8");
   return { text, declaration, bodyStart: (start === 0 ? 0 : 1) + declaration.length };
@@ -35,21 +35,21 @@ export function documentText(document: Uint8Array): DocumentText {
 
 /** The declaration is ASCII in every encoding that is accepted. The parser checks its syntax later. */
 function readDeclaration(bytes: Buffer, start: number): string {
-  if (bytes.latin1Slice(start, start + 5) !== "<?xml") return "";
+  if (bytes.toString("latin1", start, start + 5) !== "<?xml") return "";
   const end = bytes.indexOf("?>", start, "latin1");
-  return end === -1 ? "" : bytes.latin1Slice(start, end + 2);
+  return end === -1 ? "" : bytes.toString("latin1", start, end + 2);
 }
 
 function decodeBytes(bytes: Buffer, encoding: string): string {
   switch (encoding.toLowerCase()) {
     case "utf-8":
       if (!isUtf8(bytes)) throw malformed("The document is not in UTF-8.");
-      return bytes.utf8Slice();
+      return bytes.toString("utf8");
     case "us-ascii":
       if (!isAscii(bytes)) throw malformed("The document is not in US-ASCII.");
-      return bytes.latin1Slice();
+      return bytes.toString("latin1");
     case "iso-8859-1":
-      return bytes.latin1Slice();
+      return bytes.toString("latin1");
     default:
       throw malformed("The document is in an encoding other than UTF-8, ISO-8859-1 and US-ASCII.");
   }

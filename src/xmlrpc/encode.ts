@@ -23,11 +23,10 @@ export function encodeCall(method: string, params: readonly XmlRpcValue[]): Uint
  *   with references to code points (MNET-064). `"epi"`: a reference to each byte of a non-ASCII character, without which
  *   the peer would store invalid UTF-8 (MNET-063). Characters that XML forbids are left out (MNET-067).
  * @throws XmlRpcError `MNET_XMLRPC_UNENCODABLE` for a value that XML-RPC cannot say.
+ * @example
+ * encodeResult([{ name: "sso_idp", apiversion: "1" }], { dialect: "epi" });
  */
-export function encodeResult(
-  value: XmlRpcValue,
-  options: { readonly dialect?: Dialect | undefined } = {},
-): Uint8Array {
+export function encodeResult(value: XmlRpcValue, options: { readonly dialect?: Dialect | undefined } = {}): Uint8Array {
   return Buffer.from(
     options.dialect === "epi"
       ? `${EPI_DECLARATION}\n${writeResult(value, { text: "bytes", lossless: false })}`

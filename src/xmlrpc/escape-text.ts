@@ -1,6 +1,7 @@
 /**
  * How text is written (spec 5.2): `"raw"` as UTF-8, `"code-points"` in ASCII with a reference to each other character,
- * `"bytes"` in ASCII with a reference to each byte of the UTF-8 form of the others, as epi writes and wants it.
+ * `"bytes"` in ASCII with a reference to each byte of the UTF-8 form of the others and of markup, as epi writes it and
+ * needs it in responses.
  */
 export type TextForm = "raw" | "code-points" | "bytes";
 
@@ -9,13 +10,13 @@ const SPECIAL: Readonly<Record<TextForm, RegExp>> = {
   // A raw CR would arrive as LF.
   raw: /[&<>"'\0-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]/gu,
   "code-points": /[&<>"']|[^\x20-\x7f]/gu,
-  bytes: /[&<>"']|[^\x20-\x7e]/gu,
+  bytes: /[&<>"]|[^\x20-\x7e]/gu,
 };
 
 /** What XML 1.0 allows (section 2.2, Char). */
 const LEGAL = /[\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u;
 
-const MARKUP: ReadonlyMap<string, string> = new Map([
+const ENTITIES: ReadonlyMap<string, string> = new Map([
   ["&", "&amp;"],
   ["<", "&lt;"],
   [">", "&gt;"],
@@ -29,12 +30,14 @@ const MARKUP: ReadonlyMap<string, string> = new Map([
  */
 export function escapeText(text: string, form: TextForm): string {
   return text.replace(SPECIAL[form], (character) => {
-    const entity = MARKUP.get(character);
-    if (entity !== undefined) return entity;
     if (!LEGAL.test(character)) return "";
-    if (form !== "bytes") return `&#${character.codePointAt(0)};`;
-    let references = "";
-    for (const byte of Buffer.from(character)) references += `&#${byte};`;
-    return references;
+    if (form === "bytes") return byteReferences(character);
+    return ENTITIES.get(character) ?? `&#${character.codePointAt(0)};`;
   });
+}
+
+function byteReferences(character: string): string {
+  let references = "";
+  for (const byte of Buffer.from(character)) references += `&#${byte};`;
+  return references;
 }

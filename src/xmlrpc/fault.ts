@@ -12,6 +12,8 @@ const MAXIMUM_CODE = 2 ** 31 - 1;
  * @param options.dialect the requester's. Default `"pxr"`: raw UTF-8. `"epi"` gets a reference to each byte of a
  *   non-ASCII character, because it would store anything else as invalid UTF-8 (spec 5.2).
  * @throws XmlRpcError `MNET_XMLRPC_UNENCODABLE` for any other code.
+ * @example
+ * encodeFault(7012, "Unable to locate function, or function prohibited for RPC.");
  */
 export function encodeFault(
   faultCode: number,

@@ -28,7 +28,7 @@ export function prepareReferences(text: string, perByte: boolean): string {
   const endRun = (): void => {
     if (run.bytes === "") return;
     const bytes = Buffer.from(run.bytes, "latin1");
-    if (isUtf8(bytes)) replace(run.from, run.to, bytes.utf8Slice().replace(/[\ufffe\uffff]/g, ""));
+    if (isUtf8(bytes)) replace(run.from, run.to, bytes.toString("utf8").replace(/[\ufffe\uffff]/g, ""));
     run = { from: 0, to: -1, bytes: "" };
   };
 

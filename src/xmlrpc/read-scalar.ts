@@ -65,22 +65,43 @@ function readDateTime(text: string): XmlRpcDateTime {
   return new XmlRpcDateTime(trimmed);
 }
 
+/** The elements that hold a scalar. */
+export const SCALAR_TYPES: readonly string[] = [
+  "string",
+  "int",
+  "i4",
+  "i8",
+  "double",
+  "boolean",
+  "nil",
+  "ex:nil",
+  "base64",
+  "dateTime.iso8601",
+];
+
 /**
- * The elements that hold a scalar, and how their text becomes a value (spec 5.3). White space around anything but a
- * string is tolerated. Each throws `MNET_XMLRPC_MALFORMED` for text that is no such scalar (SEC-021).
+ * Turns the text of one of `SCALAR_TYPES` into its value (spec 5.3). White space around anything but a string is
+ * tolerated. Throws `MNET_XMLRPC_MALFORMED` for text that is no such scalar (SEC-021).
  */
-export const SCALAR_READERS: ReadonlyMap<string, (text: string) => XmlRpcValue> = new Map<
-  string,
-  (text: string) => XmlRpcValue
->([
-  ["string", (text) => text],
-  ["int", readInt],
-  ["i4", readInt],
-  ["i8", readLong],
-  ["double", readDouble],
-  ["boolean", readBoolean],
-  ["nil", readNil],
-  ["ex:nil", readNil],
-  ["base64", readBase64],
-  ["dateTime.iso8601", readDateTime],
-]);
+export function readScalar(type: string, text: string): XmlRpcValue {
+  switch (type) {
+    case "int":
+    case "i4":
+      return readInt(text);
+    case "i8":
+      return readLong(text);
+    case "double":
+      return readDouble(text);
+    case "boolean":
+      return readBoolean(text);
+    case "nil":
+    case "ex:nil":
+      return readNil(text);
+    case "base64":
+      return readBase64(text);
+    case "dateTime.iso8601":
+      return readDateTime(text);
+    default:
+      return text;
+  }
+}

@@ -66,11 +66,7 @@ function decimal(value: number): string {
   return `${value < 0 ? "-" : ""}0.${"0".repeat(Number(exponent) - 1)}${mantissa.replace(/[-.]/g, "")}`;
 }
 
-function writeObject(
-  value: Exclude<XmlRpcValue & object, null>,
-  options: WriteOptions,
-  containers: object[],
-): string {
+function writeObject(value: Exclude<XmlRpcValue & object, null>, options: WriteOptions, containers: object[]): string {
   if (value instanceof XmlRpcDouble) return `<value><double>${decimal(value.value)}</double></value>`;
   if (value instanceof XmlRpcDateTime) return `<value><dateTime.iso8601>${value.text}</dateTime.iso8601></value>`;
   if (value instanceof Uint8Array) {

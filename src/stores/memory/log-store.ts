@@ -12,9 +12,10 @@ export function memoryLogStore(): LogStore {
 
   return {
     async append(events) {
-      for (const event of events) {
-        rows.push({ ...encodeEvent(event), sequence: lastSequence + 1 });
+      // Encoded before the first is added: all of them, or none.
+      for (const row of events.map(encodeEvent)) {
         lastSequence += 1;
+        rows.push({ ...row, sequence: lastSequence });
       }
       // Cutting moves the whole array, so it happens once for every thousand entries; `list` and `prune` do not see the rest.
       if (rows.length > MEMORY_LOG_ENTRIES + 1000) rows = kept();

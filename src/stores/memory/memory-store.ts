@@ -24,13 +24,9 @@ export function memoryStore(): Store {
     keys: memoryKeyStore(state),
     peers: memoryPeerStore(state),
     log: memoryLogStore(),
-    async open() {},
-    async migrate() {
-      return { applied: [] };
-    },
-    async pendingMigrations() {
-      return [];
-    },
-    async close() {},
+    open: async () => undefined,
+    migrate: async () => ({ applied: [] }),
+    pendingMigrations: async () => [],
+    close: async () => undefined,
   };
 }

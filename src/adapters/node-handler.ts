@@ -1,0 +1,70 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { ConfigError } from "../core/errors.ts";
+import type { Host } from "../host/host.ts";
+
+/** A handler of `node:http`, Connect and Express. */
+export type NodeHandler<Req extends IncomingMessage = IncomingMessage, Res extends ServerResponse = ServerResponse> = (
+  req: Req,
+  res: Res,
+  next?: (error?: unknown) => void,
+) => void;
+
+/**
+ * Answers what is MNet's: for `node:http`, Express, Connect, and Fastify by `reply.hijack()`. Mount it after the session
+ * middleware and before any body parser, because a signature is about bytes.
+ *
+ * What is not MNet's goes to `next`, or is answered with 404. Errors go to `next`, or are answered with 500; one of them
+ * is `MNET_HTTP_BODY_CONSUMED`, for a body that another parser has read already.
+ */
+export function nodeHandler<Req extends IncomingMessage = IncomingMessage, Res extends ServerResponse = ServerResponse>(
+  host: Host,
+): NodeHandler<Req, Res> {
+  return (req, res, next) => {
+    answer(host, req, res, next).catch((error: unknown) => {
+      if (next) {
+        next(error);
+      } else if (res.headersSent) {
+        res.destroy();
+      } else {
+        res.writeHead(500, { "content-type": "text/plain; charset=utf-8" }).end("Internal server error\n");
+      }
+    });
+  };
+}
+
+async function answer(host: Host, req: IncomingMessage, res: ServerResponse, next?: () => void): Promise<void> {
+  const hangUp = new AbortController();
+  res.once("close", () => {
+    if (!res.writableFinished) hangUp.abort(new Error("The caller has hung up."));
+  });
+  const response = await host.handle({
+    method: req.method ?? "GET",
+    path: pathOf(req),
+    headers: req.headers,
+    body: bodyOf(req),
+    remoteAddress: req.socket.remoteAddress,
+    hasNextHandler: next !== undefined,
+    signal: hangUp.signal,
+  });
+  if (!response) {
+    if (next) next();
+    else res.writeHead(404, { "content-type": "text/plain; charset=utf-8" }).end("Not found\n");
+    return;
+  }
+  res.writeHead(response.status, response.headers.flat());
+  res.end(req.method === "HEAD" ? undefined : response.body);
+}
+
+/** Connect and Express cut what they are mounted at off `url` and keep the whole in `originalUrl`. */
+const pathOf = (req: IncomingMessage & { readonly originalUrl?: string }): string => req.originalUrl ?? req.url ?? "/";
+
+/** The body, which is not touched before somebody asks for it. */
+async function* bodyOf(req: IncomingMessage): AsyncGenerator<Uint8Array> {
+  if (req.readableDidRead) {
+    throw new ConfigError(
+      "MNET_HTTP_BODY_CONSUMED",
+      "The request's body was read before it came here; mount the handler before any body parser.",
+    );
+  }
+  for await (const chunk of req) yield chunk as Uint8Array;
+}

@@ -1,0 +1,98 @@
+import { CallError } from "../core/errors.ts";
+import type { Emit } from "../core/events.ts";
+import type { Limits } from "../core/limits.ts";
+import type { VerifiedMessage } from "../envelope/verified-message.ts";
+import type { PeerDirectory } from "../peer/peer-directory.ts";
+import type { PeerRecord } from "../peer/peer-store.ts";
+import { publishes } from "../peer/service-flags.ts";
+import { decodeCall } from "../xmlrpc/decode.ts";
+import type { XmlRpcCall } from "../xmlrpc/document.ts";
+import { encodeResult } from "../xmlrpc/encode.ts";
+import type { XmlRpcValue } from "../xmlrpc/value.ts";
+import type { Catalogue } from "./catalogue.ts";
+import { FAULT } from "./fault-table.ts";
+import { Fault } from "./fault.ts";
+import { isMethodName } from "./method.ts";
+import type { MethodEntry } from "./service.ts";
+
+/** A method that every peer may call without any box being ticked (spec 7.7). */
+export type SystemMethod = (params: readonly XmlRpcValue[], peer: PeerRecord) => Promise<XmlRpcValue>;
+
+
+/** Runs the methods that peers call. Takes nothing but what was verified (SEC-013). */
+export class Dispatcher {
+  readonly #catalogue: Catalogue;
+  readonly #system: ReadonlyMap<string, SystemMethod>;
+  readonly #directory: PeerDirectory;
+  readonly #limits: Limits;
+  readonly #emit: Emit;
+
+  constructor(options: {
+    readonly catalogue: Catalogue;
+    readonly system: ReadonlyMap<string, SystemMethod>;
+    readonly directory: PeerDirectory;
+    readonly limits: Limits;
+    readonly emit: Emit;
+  }) {
+    this.#catalogue = options.catalogue;
+    this.#system = options.system;
+    this.#directory = options.directory;
+    this.#limits = options.limits;
+    this.#emit = options.emit;
+  }
+
+  /** The call in a verified message. Throws `XmlRpcError`, also for a response (SEC-022). */
+  read(message: VerifiedMessage): XmlRpcCall {
+    return decodeCall(message.document, { limits: this.#limits });
+  }
+
+  /** Runs the method and encodes what it returns as the caller's software reads it (spec 5.2). Throws `Fault`, nothing else. */
+  async run(call: XmlRpcCall, peer: PeerRecord, signal: AbortSignal): Promise<Uint8Array> {
+    const dialect = call.dialect ?? peer.dialect;
+    try {
+      return encodeResult(await this.#invoke(call, peer, signal), { dialect });
+    } catch (error) {
+      if (error instanceof Fault) throw error;
+      const reference = { id: peer.id, wwwroot: peer.wwwroot };
+      this.#emit({ type: "handler.failed", level: "error", peer: reference, method: call.method, error });
+      throw FAULT.internal;
+    }
+  }
+
+  async #invoke({ method: name, params }: XmlRpcCall, peer: PeerRecord, signal: AbortSignal): Promise<XmlRpcValue> {
+    if (!isMethodName(name)) throw FAULT.badMethodName;
+    if (name.startsWith("system/")) {
+      const method = this.#system.get(name);
+      if (!method) throw FAULT.unknownSystemMethod;
+      return method(params, peer);
+    }
+    const method = await this.#permittedMethod(name, peer);
+    const named = decodeParams(method, params);
+    return method.encodeResult(
+      await method.invoke(named, { peer: this.#directory.snapshot(peer), method: name, signal }),
+      peer.wwwroot,
+    );
+  }
+
+  /** Default-deny, asked with every call (SEC-055). */
+  async #permittedMethod(name: string, peer: PeerRecord): Promise<MethodEntry & Required<Pick<MethodEntry, "invoke">>> {
+    const method = this.#catalogue.method(name);
+    if (!method) throw FAULT.unknownMethod;
+    const flag = await this.#directory.flagFor(peer, method.service);
+    if (flag === "off") throw FAULT.unknownMethod;
+    if (!publishes(flag) || !isServed(method)) throw FAULT.notPublished;
+    return method;
+  }
+}
+
+const isServed = (method: MethodEntry): method is MethodEntry & Required<Pick<MethodEntry, "invoke">> =>
+  method.invoke !== undefined;
+
+function decodeParams(method: MethodEntry, params: readonly XmlRpcValue[]): Readonly<Record<string, unknown>> {
+  try {
+    return method.decodeParams(params);
+  } catch (error) {
+    if (error instanceof CallError) throw FAULT.internal;
+    throw error;
+  }
+}

@@ -1,0 +1,171 @@
+import * as v from "valibot";
+import { systemClock, type Clock } from "../core/clock.ts";
+import { ConfigError } from "../core/errors.ts";
+import type { Observer } from "../core/events.ts";
+import type { Wwwroot } from "../core/ids.ts";
+import { DEFAULT_LIMITS, type Limits } from "../core/limits.ts";
+import { DEFAULT_KEY_POLICY, type KeyPolicy } from "../keys/key-ring.ts";
+import { parseWwwroot } from "../peer/wwwroot.ts";
+import { HttpTransport } from "../transport/http-transport.ts";
+import type { Transport } from "../transport/transport.ts";
+import type { Service } from "./service.ts";
+import type { Store } from "./store.ts";
+
+/** How our own keys are made. */
+export interface KeyOptions {
+  /** Life of a key. Default 28 days (MNET-020). */
+  readonly lifetimeMs?: number | undefined;
+  /** Retired keys kept to open late messages. Default 3 (MNET-021). */
+  readonly generations?: number | undefined;
+  /** 2048 (default) to 4096. */
+  readonly modulusBits?: number | undefined;
+}
+
+/** How other sites are reached. */
+export interface NetworkOptions {
+  /** A whole outgoing exchange. Default 30,000. */
+  readonly timeoutMs?: number | undefined;
+  /** Networks in CIDR form that may be private, loopback or link-local. Default none (SEC-078). */
+  readonly allowAddresses?: readonly string[] | undefined;
+}
+
+/** What `createHost` takes. */
+export interface HostOptions<S extends readonly Service[] = readonly Service[]> {
+  /** Our identity, from configuration only, never from a request (SEC-086). One trailing slash is dropped. */
+  readonly wwwroot: string;
+  /** Shown to people at other sites; at least one Latin letter, at most 80 characters. */
+  readonly name: string;
+  /** Opened by `createHost`, closed by `host.close()`. */
+  readonly store: Store;
+  /** What this host serves and what it can call, beside the system methods. Default none. */
+  readonly services?: S | undefined;
+  /** How our own keys are made. */
+  readonly keys?: KeyOptions | undefined;
+  /** How other sites are reached. */
+  readonly network?: NetworkOptions | undefined;
+  /** Ceilings on what comes from outside. */
+  readonly limits?: Partial<Limits> | undefined;
+  /** `false`: keeps keys and peers, answers nothing, calls nobody (dispatcher "off", spec 1.6). Default `true`. */
+  readonly enabled?: boolean | undefined;
+  /** Answer known and unknown senders alike until they have proved themselves (SEC-087). Default `false`. */
+  readonly hidePeers?: boolean | undefined;
+  /**
+   * Answer `GET <wwwroot>` with a page whose title is `name`, because peers read it. Default `true`; ignored where the
+   * framework has a next handler.
+   */
+  readonly homePage?: boolean | undefined;
+  /** Told of everything that happens. */
+  readonly observer?: Observer | undefined;
+  /** Default: the machine's. */
+  readonly clock?: Clock | undefined;
+  /** Cryptographically secure bytes. Default: the platform's. */
+  readonly random?: ((bytes: number) => Uint8Array) | undefined;
+  /** Default: HTTP. */
+  readonly transport?: Transport | undefined;
+}
+
+/** Options with every default filled in. */
+export interface HostConfiguration {
+  readonly wwwroot: Wwwroot;
+  readonly name: string;
+  readonly store: Store;
+  readonly services: readonly Service[];
+  readonly keys: KeyPolicy;
+  readonly timeoutMs: number;
+  readonly limits: Limits;
+  readonly enabled: boolean;
+  readonly hidePeers: boolean;
+  readonly homePage: boolean;
+  readonly observer: Observer | undefined;
+  readonly clock: Clock;
+  readonly random: ((bytes: number) => Uint8Array) | undefined;
+  readonly transport: Transport;
+}
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+const integer = (minimum: number, maximum = Number.MAX_SAFE_INTEGER) =>
+  v.optional(v.pipe(v.number(), v.integer(), v.minValue(minimum), v.maxValue(maximum)));
+const object = (method: string) =>
+  v.custom<object>(
+    (input) => typeof (input as Record<string, unknown> | null)?.[method] === "function",
+    `Expected an object with the method ${method}`,
+  );
+const callable = v.optional(v.custom((input) => typeof input === "function", "Expected a function"));
+
+const SCHEMA = v.strictObject({
+  wwwroot: v.string(),
+  name: v.pipe(
+    v.string(),
+    v.check((name) => [...name].length <= 80, "Expected at most 80 characters"),
+    // Moodle takes a title for a name only if there is a letter in it; control characters would break its pages.
+    v.regex(/[A-Za-z]/, "Expected at least one Latin letter"),
+    v.regex(/^\P{Cc}*$/u, "Expected no control characters"),
+  ),
+  store: object("open"),
+  services: v.optional(v.array(v.custom((input) => typeof input === "object" && input !== null, "Expected a service"))),
+  keys: v.optional(
+    v.strictObject({
+      lifetimeMs: integer(DAY_MS),
+      generations: integer(0, 7),
+      modulusBits: integer(2048, 4096),
+    }),
+  ),
+  network: v.optional(v.strictObject({ timeoutMs: integer(1), allowAddresses: v.optional(v.array(v.string())) })),
+  limits: v.optional(
+    v.strictObject({
+      requestBytes: integer(1024),
+      responseBytes: integer(1024),
+      depth: integer(1),
+      nodes: integer(1),
+      members: integer(1),
+      pendingPeers: integer(0),
+    }),
+  ),
+  enabled: v.optional(v.boolean()),
+  hidePeers: v.optional(v.boolean()),
+  homePage: v.optional(v.boolean()),
+  observer: callable,
+  clock: v.optional(object("now")),
+  random: callable,
+  transport: v.optional(object("exchange")),
+});
+
+/** Checks options once, at the door. Throws `MNET_CONFIG_INVALID` or `MNET_CONFIG_MISSING` with the path of the wrong one. */
+export function configure(options: HostOptions): HostConfiguration {
+  const result = v.safeParse(SCHEMA, options, { abortEarly: true });
+  if (!result.success) {
+    const [issue] = result.issues;
+    const option = v.getDotPath(issue) ?? undefined;
+    const isMissing = issue.received === "undefined";
+    throw new ConfigError(
+      isMissing ? "MNET_CONFIG_MISSING" : "MNET_CONFIG_INVALID",
+      `The option ${option ?? "object"} of createHost is ${isMissing ? "missing" : "not right"}: ${issue.message}.`,
+      { option },
+    );
+  }
+  const { network = {}, transport } = options;
+  return {
+    wwwroot: parseWwwroot(options.wwwroot),
+    name: options.name,
+    store: options.store,
+    services: options.services ?? [],
+    keys: withDefaults(DEFAULT_KEY_POLICY, options.keys),
+    timeoutMs: network.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    limits: withDefaults(DEFAULT_LIMITS, options.limits),
+    enabled: options.enabled ?? true,
+    hidePeers: options.hidePeers ?? false,
+    homePage: options.homePage ?? true,
+    observer: options.observer,
+    clock: options.clock ?? systemClock,
+    random: options.random,
+    transport: transport ?? new HttpTransport({ allowAddresses: network.allowAddresses }),
+  };
+}
+
+/** `undefined` means absent. */
+function withDefaults<T extends object>(defaults: T, given: { readonly [K in keyof T]?: T[K] | undefined } = {}): T {
+  const present = Object.entries(given).filter(([, value]) => value !== undefined);
+  return { ...defaults, ...Object.fromEntries(present) };
+}

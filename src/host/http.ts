@@ -1,0 +1,42 @@
+/** A request as a door hands it to the host. */
+export interface HttpRequest {
+  readonly method: string;
+  /** Path and query as on the request line. */
+  readonly path: string;
+  readonly headers: Headers | Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** Read only if the request is MNet's. */
+  readonly body: AsyncIterable<Uint8Array> | Uint8Array;
+  /** The socket's address, never a header. */
+  readonly remoteAddress?: string | undefined;
+  /** What is not MNet's goes to another handler, which has the home page, too. Default `false`. */
+  readonly hasNextHandler?: boolean | undefined;
+  /** Aborts when nobody waits for the answer any more. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a door sends back. */
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly body: Uint8Array;
+}
+
+/** One header, whatever the headers came in; several of one name are joined. */
+export function headerOf({ headers }: HttpRequest, name: string): string | undefined {
+  if (headers instanceof Headers) return headers.get(name) ?? undefined;
+  const value = headers[name];
+  return typeof value === "string" || value === undefined ? value : value.join(", ");
+}
+
+/** Reads a body up to a size. `undefined`: there is more. */
+export async function readBody(body: HttpRequest["body"], maxBytes: number): Promise<Uint8Array | undefined> {
+  if (body instanceof Uint8Array) return body.length <= maxBytes ? body : undefined;
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > maxBytes) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, size);
+}

@@ -1,0 +1,352 @@
+import type { Clock } from "../core/clock.ts";
+import { EnvelopeError, XmlRpcError } from "../core/errors.ts";
+import type { Emit } from "../core/events.ts";
+import type { Wwwroot } from "../core/ids.ts";
+import type { Limits } from "../core/limits.ts";
+import type { Certificate } from "../crypto/certificate.ts";
+import type { KeyPair } from "../crypto/key-pair.ts";
+import { decryptMessage, encryptMessage, type DecryptedMessage, type EncryptedMessage } from "../envelope/encrypted-message.ts";
+import { readEnvelope, type Envelope } from "../envelope/open.ts";
+import { signMessage, type SignedMessage } from "../envelope/signed-message.ts";
+import { requireOneSender, VerifiedMessage, verifySignature } from "../envelope/verified-message.ts";
+import type { KeyRing } from "../keys/key-ring.ts";
+import { DEFAULT_DRIFT_TOLERANCE_MS } from "../peer/peer-client.ts";
+import type { PeerDirectory } from "../peer/peer-directory.ts";
+import type { PeerRecord } from "../peer/peer-store.ts";
+import { rootNameOf } from "../xml/read-document.ts";
+import { decodeCall } from "../xmlrpc/decode.ts";
+import type { XmlRpcCall } from "../xmlrpc/document.ts";
+import { encodeResult } from "../xmlrpc/encode.ts";
+import { encodeFault } from "../xmlrpc/fault.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import { FAULT, newKeyFault } from "./fault-table.ts";
+import { Fault } from "./fault.ts";
+
+const KEYSWAP = "system/keyswap";
+/** Its grammar is refused like any other method's, but it is looked at in clear (spec 7.1, S7). */
+const DOTTED_KEYSWAP = "system.keyswap";
+
+/** Where a request came from, and whether anybody still waits for the answer. */
+export interface RequestContext {
+  readonly remoteAddress?: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** What the server needs of the host. */
+export interface ReceiverOptions {
+  readonly self: Wwwroot;
+  readonly keys: KeyRing;
+  readonly directory: PeerDirectory;
+  readonly dispatcher: Dispatcher;
+  readonly limits: Limits;
+  /** Answer every failure before authentication with the same bytes (SEC-003, SEC-087). */
+  readonly hidePeers: boolean;
+  readonly clock: Clock;
+  readonly emit: Emit;
+  readonly random: ((bytes: number) => Uint8Array) | undefined;
+}
+
+/** How an answer is wrapped: a request that was signed is answered signed, one that was encrypted, encrypted (spec 7.4). */
+interface Wrapping {
+  readonly signWith?: KeyPair;
+  readonly encryptTo?: Certificate;
+}
+
+/** A request that is answered with a fault before any method runs. `error` is for the operator, `fault` for the sender. */
+class Refusal {
+  readonly fault: Fault;
+  readonly error: EnvelopeError | XmlRpcError;
+  readonly wrapping: Wrapping;
+  readonly peer: PeerRecord | undefined;
+
+  constructor(fault: Fault, error: Refusal["error"], wrapping: Wrapping = {}, peer?: PeerRecord) {
+    this.fault = fault;
+    this.error = error;
+    this.wrapping = wrapping;
+    this.peer = peer;
+  }
+}
+
+/** The server's side of a call: from the bytes of a request to the bytes of the answer, in the order of spec 7.1. */
+export class Receiver {
+  readonly #options: ReceiverOptions;
+
+  constructor(options: ReceiverOptions) {
+    this.#options = options;
+  }
+
+  /** Answers one request. Whatever the bytes are, there is an answer. */
+  async receive(body: Uint8Array, context: RequestContext): Promise<Uint8Array> {
+    try {
+      const envelope = this.#readOuter(body);
+      switch (envelope.kind) {
+        case "plain":
+          return await this.#servePlain(envelope.document);
+        case "signed":
+          return await this.#serveSigned(envelope.message);
+        case "encrypted":
+          return await this.#serveEncrypted(envelope.message, body.length, context);
+      }
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      return this.#refuse(error, context);
+    }
+  }
+
+  /** The answer to a body that was too large to be read at all. */
+  refuseTooLarge(context: RequestContext): Uint8Array {
+    const { requestBytes } = this.#options.limits;
+    const error = new EnvelopeError("MNET_ENVELOPE_TOO_LARGE", `The request has more than ${requestBytes} bytes.`);
+    return this.#refuse(new Refusal(FAULT.unreadable, error), context);
+  }
+
+  // ── In clear ──────────────────────────────────────────────────────────────
+
+  #readOuter(body: Uint8Array): Envelope {
+    try {
+      return readEnvelope(body, this.#options.limits.requestBytes);
+    } catch (error) {
+      if (!(error instanceof EnvelopeError)) throw error;
+      const isEncrypted = error.code === "MNET_ENVELOPE_TOO_LARGE" || rootNameOf(body) === "encryptedMessage";
+      throw new Refusal(isEncrypted ? FAULT.unreadable : FAULT.notPermittedTransport, error);
+    }
+  }
+
+  /** Only `system/keyswap` is answered in clear (MNET-082, MNET-095). */
+  async #servePlain(document: Uint8Array): Promise<Uint8Array> {
+    const method = methodIn(document);
+    if (method === KEYSWAP) return this.#ownCertificate();
+    const error = new EnvelopeError("MNET_ENVELOPE_NOT_ENCRYPTED", "The request is neither encrypted nor signed.");
+    throw new Refusal(method === DOTTED_KEYSWAP ? FAULT.badMethodName : FAULT.notPermittedTransport, error);
+  }
+
+  /** Signed and not encrypted: answered in kind, to those who are who they say. */
+  async #serveSigned(message: SignedMessage): Promise<Uint8Array> {
+    const { current } = await this.#options.keys.active();
+    if (methodIn(message.document) === KEYSWAP) return this.#wrap(await this.#ownCertificate(), { signWith: current });
+
+    const peer = await this.#options.directory.findSender(message.sender);
+    const isGenuine = peer !== undefined && this.#isSigned(message, peer);
+    const error = new EnvelopeError("MNET_ENVELOPE_NOT_ENCRYPTED", "The request is signed and not encrypted.");
+    throw new Refusal(FAULT.notPermittedTransport, error, isGenuine ? { signWith: current } : {}, isGenuine ? peer : undefined);
+  }
+
+  // ── Encrypted ─────────────────────────────────────────────────────────────
+
+  async #serveEncrypted(encrypted: EncryptedMessage, bytesIn: number, context: RequestContext): Promise<Uint8Array> {
+    const peer = await this.#findPeer(encrypted);
+    const keys = await this.#options.keys.active();
+    const decrypted = this.#decrypt(encrypted, [keys.current, ...keys.archived], peer);
+    const encryptTo = this.#options.directory.certificateOf(peer);
+    const { content, openedWith } = decrypted;
+
+    if (content.kind === "unsigned") return this.#serveUnsigned(content.document, encryptTo, peer);
+    if (content.message.signature.length === 0) {
+      const error = new EnvelopeError("MNET_ENVELOPE_NOT_SIGNED", "The request has no signature.", { peer: peer.wwwroot });
+      throw this.#refuseUnproved(FAULT.notSigned, error, { encryptTo }, peer);
+    }
+    const wrapping = { signWith: keys.current, encryptTo };
+    this.#requireOneSender(encrypted, content.message, wrapping, peer);
+
+    if (openedWith !== keys.current) throw this.#newKey(content.message, openedWith, keys.current, encryptTo, peer);
+
+    const message = this.#verify(encrypted, decrypted, encryptTo, peer);
+    if (!(message instanceof VerifiedMessage)) {
+      if (methodIn(content.message.document) === KEYSWAP && !this.#options.hidePeers) {
+        return this.#wrap(await this.#ownCertificate(), wrapping);
+      }
+      throw this.#refuseUnproved(faultOf(message), message, wrapping, peer);
+    }
+    this.#remark(message, peer);
+    return this.#serve(message, peer, wrapping, bytesIn, context);
+  }
+
+  async #serve(
+    message: VerifiedMessage,
+    peer: PeerRecord,
+    wrapping: Wrapping,
+    bytesIn: number,
+    context: RequestContext,
+  ): Promise<Uint8Array> {
+    const { dispatcher, directory, clock, emit } = this.#options;
+    const started = clock.now();
+    const call = this.#readCall(message, peer, wrapping);
+    directory.noteContact(peer, call.dialect);
+    const report = (body: Uint8Array, fault?: Fault): void => {
+      emit({
+        type: "call.served",
+        level: "debug",
+        peer: referenceTo(peer),
+        method: call.method.slice(0, 255),
+        durationMs: clock.now() - started,
+        bytesIn,
+        bytesOut: body.length,
+        ...(fault && { faultCode: fault.faultCode }),
+      });
+    };
+    try {
+      const body = this.#wrap(await dispatcher.run(call, peer, context.signal), wrapping);
+      report(body);
+      return body;
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      const body = this.#wrap(encodeFault(error.faultCode, error.faultString, { dialect: call.dialect ?? peer.dialect }), wrapping);
+      report(body, error);
+      return body;
+    }
+  }
+
+  /** Unknown, suspended and deleted senders are alike (MNET-007, MNET-077). */
+  async #findPeer(encrypted: EncryptedMessage): Promise<PeerRecord> {
+    const peer = await this.#options.directory.findSender(encrypted.sender);
+    if (peer) return peer;
+    const error = new EnvelopeError(
+      "MNET_ENVELOPE_SIGNER_UNKNOWN",
+      `The request claims to be from ${JSON.stringify(encrypted.sender.slice(0, 255))}, which is no active peer.`,
+    );
+    throw this.#refuseUnproved(FAULT.unknownSender, error);
+  }
+
+  #decrypt(encrypted: EncryptedMessage, keys: readonly KeyPair[], peer: PeerRecord): DecryptedMessage {
+    try {
+      return decryptMessage(encrypted, keys);
+    } catch (error) {
+      if (!(error instanceof EnvelopeError)) throw error;
+      throw new Refusal(FAULT.unreadable, error, {}, peer);
+    }
+  }
+
+  /** Encrypted, but nobody signed it: refused, unless it asks for our key (MNET-083, MNET-095). */
+  async #serveUnsigned(document: Uint8Array, encryptTo: Certificate, peer: PeerRecord): Promise<Uint8Array> {
+    const method = methodIn(document);
+    const error = new EnvelopeError("MNET_ENVELOPE_NOT_SIGNED", "The request is not signed.", { peer: peer.wwwroot });
+    if (method === undefined) throw new Refusal(FAULT.unreadable, error, {}, peer);
+    if (method === KEYSWAP && !this.#options.hidePeers) return this.#wrap(await this.#ownCertificate(), { encryptTo });
+    throw this.#refuseUnproved(FAULT.notSigned, error, { encryptTo }, peer);
+  }
+
+  #requireOneSender(encrypted: EncryptedMessage, signed: SignedMessage, wrapping: Wrapping, peer: PeerRecord): void {
+    try {
+      requireOneSender(encrypted, signed);
+    } catch (error) {
+      if (!(error instanceof EnvelopeError)) throw error;
+      throw this.#refuseUnproved(FAULT.signatureInvalid, error, wrapping, peer);
+    }
+  }
+
+  /**
+   * The sender knows us by an old key: it is told the new one, signed with the old one so that it can believe it, and
+   * its call is not executed (spec 7.6, MNET-079 to 081). It is told even if its own signature does not verify, or two
+   * sites that both rotated would go round in circles (spec 7.5).
+   */
+  #newKey(message: SignedMessage, openedWith: KeyPair, current: KeyPair, encryptTo: Certificate, peer: PeerRecord): Refusal {
+    const error = new EnvelopeError("MNET_ENVELOPE_DECRYPTION_FAILED", "The request is encrypted to an archived key of ours.", {
+      peer: peer.wwwroot,
+    });
+    const wrapping = { signWith: openedWith, encryptTo };
+    return this.#options.hidePeers && !this.#isSigned(message, peer)
+      ? this.#refuseUnproved(FAULT.unreadable, error)
+      : new Refusal(newKeyFault(current.certificate.pem), error, wrapping, peer);
+  }
+
+  #verify(
+    encrypted: EncryptedMessage,
+    decrypted: DecryptedMessage,
+    certificate: Certificate,
+    peer: PeerRecord,
+  ): VerifiedMessage | EnvelopeError {
+    try {
+      return VerifiedMessage.verify(encrypted, decrypted, certificate, peer.settings);
+    } catch (error) {
+      if (error instanceof EnvelopeError) return error;
+      throw error;
+    }
+  }
+
+  #isSigned(message: SignedMessage, peer: PeerRecord): boolean {
+    try {
+      verifySignature(message, this.#options.directory.certificateOf(peer));
+      return true;
+    } catch (error) {
+      if (error instanceof EnvelopeError) return false;
+      throw error;
+    }
+  }
+
+  #readCall(message: VerifiedMessage, peer: PeerRecord, wrapping: Wrapping): XmlRpcCall {
+    try {
+      return this.#options.dispatcher.read(message);
+    } catch (error) {
+      if (!(error instanceof XmlRpcError)) throw error;
+      throw new Refusal(FAULT.notPermittedTransport, error, wrapping, peer);
+    }
+  }
+
+  /** What is odd about a verified message and no reason to refuse it. */
+  #remark(message: VerifiedMessage, peer: PeerRecord): void {
+    const { emit, clock } = this.#options;
+    for (const remark of message.remarks) {
+      emit({ type: "envelope.remark", level: "warn", peer: referenceTo(peer), remark });
+    }
+    const offsetMs = message.timestamp.getTime() - clock.now();
+    // Nobody signed the time, so refusing would gain nothing (SEC-035).
+    if (Math.abs(offsetMs) > DEFAULT_DRIFT_TOLERANCE_MS) {
+      emit({ type: "clock.off", level: "warn", peer: referenceTo(peer), offsetMs });
+    }
+  }
+
+  // ── Answers ───────────────────────────────────────────────────────────────
+
+  async #ownCertificate(): Promise<Uint8Array> {
+    const { current } = await this.#options.keys.active();
+    return encodeResult(current.certificate.pem);
+  }
+
+  /** A refusal of somebody who has not proved who it is: in hiding, all of these are one. */
+  #refuseUnproved(fault: Fault, error: EnvelopeError, wrapping: Wrapping = {}, peer?: PeerRecord): Refusal {
+    return this.#options.hidePeers ? new Refusal(FAULT.unreadable, error, {}, peer) : new Refusal(fault, error, wrapping, peer);
+  }
+
+  #refuse({ fault, error, wrapping, peer }: Refusal, { remoteAddress }: RequestContext): Uint8Array {
+    this.#options.emit({
+      type: "call.refused",
+      level: "warn",
+      code: error.code,
+      faultCode: fault.faultCode,
+      detail: detailOf(error),
+      ...(peer && { peer: referenceTo(peer) }),
+      ...(remoteAddress !== undefined && { remoteAddress }),
+    });
+    return this.#wrap(encodeFault(fault.faultCode, fault.faultString, { dialect: peer?.dialect }), wrapping);
+  }
+
+  #wrap(document: Uint8Array, { signWith, encryptTo }: Wrapping): Uint8Array {
+    const { self: sender, clock, random } = this.#options;
+    const signed = signWith ? signMessage(document, { sender, key: signWith, timestamp: new Date(clock.now()) }) : document;
+    return encryptTo ? encryptMessage(signed, { sender, recipient: encryptTo, random }) : signed;
+  }
+}
+
+/**
+ * The method that an XML-RPC document calls, if it is a call at all. Looks into what nobody verified, which is right
+ * for one question only: does it ask for our public key (MNET-039)?
+ */
+function methodIn(document: Uint8Array): string | undefined {
+  try {
+    return decodeCall(document).method;
+  } catch (error) {
+    if (error instanceof XmlRpcError) return undefined;
+    throw error;
+  }
+}
+
+const faultOf = ({ code }: EnvelopeError): Fault =>
+  code === "MNET_ENVELOPE_NOT_SIGNED" ? FAULT.notSigned : FAULT.signatureInvalid;
+
+const referenceTo = ({ id, wwwroot }: PeerRecord): { id: PeerRecord["id"]; wwwroot: Wwwroot } => ({ id, wwwroot });
+
+/** The message, and for the one error that says the same of everything, its cause. */
+function detailOf({ message, cause }: Error): string {
+  const reason = cause instanceof Error ? cause.message : typeof cause === "string" ? cause : undefined;
+  return reason === undefined ? message : `${message} (${reason})`;
+}

@@ -1,0 +1,144 @@
+import type { Wwwroot } from "../core/ids.ts";
+import { APPLICATIONS } from "../peer/application.ts";
+import { escapeXml } from "../xml/escape.ts";
+import { headerOf, readBody, type HttpRequest, type HttpResponse } from "./http.ts";
+import type { Receiver, RequestContext } from "./receive.ts";
+
+/** Where a site's certificate can be read; no peer does, but Moodle has it (spec 2.5). */
+export const PUBLIC_KEY_PATH = "/mnet/publickey.php";
+
+const XML = "text/xml; charset=utf-8";
+const TEXT = "text/plain; charset=utf-8";
+const HTML = "text/html; charset=utf-8";
+
+/** What the routes need of the host. */
+export interface RoutesOptions {
+  readonly wwwroot: Wwwroot;
+  readonly name: string;
+  /** `false`: as a Moodle whose networking is off (spec 1.6, MNET-006). */
+  readonly enabled: boolean;
+  readonly homePage: boolean;
+  readonly receiver: Receiver;
+  readonly maxRequestBytes: number;
+  /** Canonical PEM of the current key. */
+  readonly ownCertificate: () => Promise<string>;
+}
+
+/** From a URL to what answers it. Identity comes from the configuration: no header is asked for the host (SEC-086). */
+export class Routes {
+  readonly #options: RoutesOptions;
+  readonly #basePath: string;
+
+  constructor(options: RoutesOptions) {
+    this.#options = options;
+    this.#basePath = new URL(options.wwwroot).pathname.replace(/\/$/, "");
+  }
+
+  /** Whether the path is answered here, so that a door can leave the body of any other alone. */
+  owns(path: string): boolean {
+    return this.#routeOf(path) !== undefined;
+  }
+
+  /** `undefined`: not MNet's. */
+  async handle(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse | undefined> {
+    switch (this.#routeOf(request.path)) {
+      case "rpc":
+        return this.#options.enabled ? this.#receive(request, signal) : disabled();
+      case "public-key":
+        return this.#options.enabled ? this.#publicKey(request) : disabled();
+      case "home":
+        return this.#options.homePage && !request.hasNextHandler ? this.#homePage(request) : undefined;
+      default:
+        return undefined;
+    }
+  }
+
+  #routeOf(path: string): "rpc" | "public-key" | "home" | undefined {
+    const [pathname = ""] = path.split("?", 1);
+    if (!pathname.startsWith(this.#basePath)) return undefined;
+    switch (pathname.slice(this.#basePath.length)) {
+      case APPLICATIONS.moodle.rpcPath:
+        return "rpc";
+      case PUBLIC_KEY_PATH:
+        return "public-key";
+      case "":
+      case "/":
+        return "home";
+      default:
+        return undefined;
+    }
+  }
+
+  /** Content-Type is not looked at, because real peers send malformed ones (MNET-069). Every fault has status 200 (MNET-070). */
+  async #receive(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
+    if (request.method !== "POST") return notAllowed("POST");
+    const encoding = headerOf(request, "content-encoding") ?? "identity";
+    if (encoding.toLowerCase() !== "identity") {
+      return respond(415, TEXT, "Compressed requests are not accepted.\n", [["accept-encoding", "identity"]]);
+    }
+    const { receiver, maxRequestBytes } = this.#options;
+    const context: RequestContext = { signal, remoteAddress: request.remoteAddress };
+    const declared = Number(headerOf(request, "content-length") ?? 0);
+    const body = declared > maxRequestBytes ? undefined : await readBody(request.body, maxRequestBytes);
+    // What was not read would be taken for the next request.
+    if (!body) return respond(200, XML, receiver.refuseTooLarge(context), [["connection", "close"]]);
+    return respond(200, XML, await receiver.receive(body, context));
+  }
+
+  async #publicKey({ method }: HttpRequest): Promise<HttpResponse> {
+    if (method !== "GET" && method !== "HEAD") return notAllowed("GET, HEAD");
+    return respond(200, TEXT, await this.#options.ownCertificate());
+  }
+
+  /** Moodle and Mahara take a peer's name from the title of its home page. They look for the tag without attributes. */
+  #homePage({ method }: HttpRequest): HttpResponse {
+    if (method !== "GET" && method !== "HEAD") return notAllowed("GET, HEAD");
+    const name = escapeXml(this.#options.name);
+    return respond(
+      200,
+      HTML,
+      `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${name}</title>
+</head>
+<body>
+<main>
+<h1>${name}</h1>
+<p>This site is a member of a Moodle Network.</p>
+<p>Its address in the network is <code>${escapeXml(this.#options.wwwroot)}</code>; its <a href="${escapeXml(this.#basePath + PUBLIC_KEY_PATH)}">certificate</a> is public.</p>
+</main>
+</body>
+</html>
+`,
+    );
+  }
+}
+
+function respond(
+  status: number,
+  contentType: string,
+  content: string | Uint8Array,
+  headers: readonly (readonly [string, string])[] = [],
+): HttpResponse {
+  const body = typeof content === "string" ? Buffer.from(content, "utf8") : content;
+  return {
+    status,
+    headers: [
+      ["content-type", contentType],
+      ["content-length", String(body.length)],
+      ["cache-control", "no-store"],
+      ["x-content-type-options", "nosniff"],
+      ...headers,
+    ],
+    body,
+  };
+}
+
+const notAllowed = (allowed: string): HttpResponse =>
+  respond(405, TEXT, `This address answers ${allowed} only.\n`, [["allow", allowed]]);
+
+const disabled = (): HttpResponse =>
+  respond(404, HTML, "<!doctype html>\n<title>Not found</title>\n<p>Moodle networking is switched off on this site.</p>\n");

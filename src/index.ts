@@ -1,0 +1,44 @@
+/**
+ * All that a site needs, with `mnet/stores` and `mnet/node`.
+ *
+ * @module mnet
+ */
+export type { Clock } from "./core/clock.ts";
+export {
+  CallError,
+  ConfigError,
+  EnvelopeError,
+  KeyError,
+  MnetError,
+  PeerError,
+  RemoteFault,
+  StoreError,
+  TransportError,
+  XmlRpcError,
+  type AnyMnetError,
+  type ErrorDetails,
+  type MnetErrorCode,
+} from "./core/errors.ts";
+export type { EventBase, EventMap, MnetEvent, Observer } from "./core/events.ts";
+export type { Cursor, Fingerprint, PeerId, Wwwroot } from "./core/ids.ts";
+export type { Limits } from "./core/limits.ts";
+export type { Listing, Page } from "./core/listing.ts";
+export type { ApplicationName, HeldKey, Peer, PeerKey, PeerRef, PeerState } from "./core/peer-snapshot.ts";
+export { Secret } from "./core/secret.ts";
+export { createHost } from "./create-host.ts";
+export { defineService, type ServiceDefinition } from "./host/define-service.ts";
+export { Fault } from "./host/fault.ts";
+export type { HostOptions, KeyOptions, NetworkOptions } from "./host/host-options.ts";
+export type { CallOptions, Host, HostWith, Keys, RawCallOptions } from "./host/host.ts";
+export type { HttpRequest, HttpResponse } from "./host/http.ts";
+export type { LogEntry, LogFilter } from "./host/log-store.ts";
+export type { Method, MethodDescription } from "./host/method.ts";
+export type { IncomingCall, Service } from "./host/service.ts";
+export { t, type Infer, type WireType } from "./host/wire-type.ts";
+export type { OwnKey } from "./keys/key-ring.ts";
+export type { PeerSettings } from "./peer/peer-settings.ts";
+export type { PeerFilter } from "./peer/peer-store.ts";
+export type { AddPeerOptions, Peers } from "./peer/peers.ts";
+export type { ServiceFlag, ServiceFlags, ServiceName } from "./peer/service-flags.ts";
+export type { TlsLevel, Transport, TransportRequest, TransportResponse } from "./transport/transport.ts";
+export type { XmlRpcValue } from "./xmlrpc/value.ts";

@@ -1,0 +1,6 @@
+/**
+ * For `node:http` and the frameworks that are built on it.
+ *
+ * @module mnet/node
+ */
+export { nodeHandler, type NodeHandler } from "./adapters/node-handler.ts";

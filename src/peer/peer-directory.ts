@@ -1,0 +1,138 @@
+import type { Background } from "../core/background.ts";
+import type { Clock } from "../core/clock.ts";
+import { PeerError } from "../core/errors.ts";
+import type { PeerId, Wwwroot } from "../core/ids.ts";
+import type { Peer, PeerRef } from "../core/peer-snapshot.ts";
+import { Certificate } from "../crypto/certificate.ts";
+import { peerKey } from "../keys/peer-key.ts";
+import type { Dialect } from "../xmlrpc/dialect.ts";
+import type { Route } from "./http-exchange.ts";
+import type { PeerRecord, PeerStore } from "./peer-store.ts";
+import { publishes, subscribes, unionOf, type ServiceFlag } from "./service-flags.ts";
+
+/** Parsing a certificate costs as much as verifying with it ten times; one takes some 3 KB. */
+const CACHED_CERTIFICATES = 10_000;
+/** "Last contact" is for people; writing it with every call would cost more than the call's RSA. */
+const CONTACT_INTERVAL_MS = 60_000;
+
+/** What the host knows of its peers, for everything that deals with one of them. */
+export class PeerDirectory {
+  readonly #store: PeerStore;
+  readonly #clock: Clock;
+  readonly #background: Background;
+  readonly #timeoutMs: number;
+  readonly #certificates = new Map<string, Certificate>();
+  readonly #notedAt = new Map<PeerId, number>();
+
+  constructor(options: {
+    readonly store: PeerStore;
+    readonly clock: Clock;
+    readonly background: Background;
+    /** For peers that have none of their own. */
+    readonly timeoutMs: number;
+  }) {
+    this.#store = options.store;
+    this.#clock = options.clock;
+    this.#background = options.background;
+    this.#timeoutMs = options.timeoutMs;
+  }
+
+  /** The peer as it is now, in any state but deleted. */
+  async find(key: PeerId | Wwwroot): Promise<PeerRecord | undefined> {
+    const record = await this.#store.find(key);
+    return record?.state === "deleted" ? undefined : record;
+  }
+
+  /** The same, or `MNET_PEER_UNKNOWN`. */
+  async get(key: PeerId | Wwwroot): Promise<PeerRecord> {
+    const record = await this.find(key);
+    if (!record) throw new PeerError("MNET_PEER_UNKNOWN", `No peer is known as ${JSON.stringify(key)}.`);
+    return record;
+  }
+
+  /** A peer that may be called. Throws `MNET_PEER_UNKNOWN` or `MNET_PEER_NOT_ACTIVE`. */
+  async getActive({ id }: PeerRef): Promise<PeerRecord> {
+    const record = await this.get(id);
+    if (record.state !== "active") {
+      throw new PeerError("MNET_PEER_NOT_ACTIVE", `${record.wwwroot} is ${record.state}.`, { peer: record.wwwroot });
+    }
+    return record;
+  }
+
+  /** A peer that a message claims to be from: only active ones are answered; others are as good as unknown (MNET-007). */
+  async findSender(sender: string): Promise<PeerRecord | undefined> {
+    const record = await this.#store.find(sender as Wwwroot);
+    return record?.state === "active" ? record : undefined;
+  }
+
+  /** Our boxes for one service and this peer, those of All Hosts included (spec 1.5, MNET-089). */
+  async flagFor(peer: PeerRecord, service: string): Promise<ServiceFlag> {
+    return unionOf(peer.services[service], (await this.#store.allHostsServices())[service]);
+  }
+
+  /** Whether the peer may call the methods of a service. */
+  async isPublishedTo(peer: PeerRecord, service: string): Promise<boolean> {
+    return publishes(await this.flagFor(peer, service));
+  }
+
+  /** Whether we may call the methods of a service on the peer. */
+  async isSubscribedOn(peer: PeerRecord, service: string): Promise<boolean> {
+    return subscribes(await this.flagFor(peer, service));
+  }
+
+  /** The pinned certificate, parsed. */
+  certificateOf({ certificate: pem }: PeerRecord): Certificate {
+    let certificate = this.#certificates.get(pem);
+    if (!certificate) {
+      // Its size was judged when it was pinned.
+      certificate = Certificate.parse(pem, { minimumBits: 1024 });
+      if (this.#certificates.size >= CACHED_CERTIFICATES) this.#certificates.clear();
+      this.#certificates.set(pem, certificate);
+    }
+    return certificate;
+  }
+
+  /** How to reach the peer. */
+  routeTo({ wwwroot, settings }: PeerRecord): Route {
+    return {
+      wwwroot,
+      tls: "verify",
+      allowAddresses: settings.allowAddresses ?? [],
+      timeoutMs: settings.timeoutMs ?? this.#timeoutMs,
+    };
+  }
+
+  /**
+   * A message of the peer was verified: remembers when, and how its software writes text (spec 5.2).
+   * In the background, and not each time.
+   */
+  noteContact(peer: PeerRecord, dialect: Dialect | undefined): void {
+    const now = this.#clock.now();
+    const notedAt = this.#notedAt.get(peer.id) ?? peer.lastContactAt ?? 0;
+    if (now - notedAt < CONTACT_INTERVAL_MS && (dialect === undefined || dialect === peer.dialect)) return;
+    if (this.#notedAt.size >= CACHED_CERTIFICATES) this.#notedAt.clear();
+    this.#notedAt.set(peer.id, now);
+    // If somebody else changes the peer at this moment, the next message will do.
+    this.#background.run(() => this.#store.update({ ...peer, lastContactAt: now, ...(dialect && { dialect }) }));
+  }
+
+  /** The record as applications see it. */
+  snapshot(record: PeerRecord): Peer {
+    return {
+      id: record.id,
+      wwwroot: record.wwwroot,
+      name: record.name,
+      application: record.application,
+      state: record.state,
+      key: peerKey(this.certificateOf(record)),
+      ...(record.held && {
+        heldKey: {
+          ...peerKey(Certificate.parse(record.held.certificate, { minimumBits: 1024 })),
+          reason: record.held.reason,
+          since: new Date(record.held.since),
+        },
+      }),
+      ...(record.lastContactAt !== undefined && { lastContactAt: new Date(record.lastContactAt) }),
+    };
+  }
+}

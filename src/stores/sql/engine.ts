@@ -1,0 +1,81 @@
+import type { Dialect, Kysely, RawBuilder, Transaction } from "kysely";
+import { StoreError } from "../../core/errors.ts";
+import type { Schema, TableNames } from "./schema.ts";
+
+/** One kind of database: everything in which the engines differ. */
+export interface SqlEngine {
+  /** Kysely's side of it. What its driver throws are `StoreError`s. Connects with the first query. */
+  readonly dialect: Dialect;
+  /** Nobody else administers it, so a new one is made ready without being asked. */
+  readonly embedded: boolean;
+  /** A transaction that will write holds no lock until it takes one with `select … for update`. */
+  readonly rowLocks: boolean;
+  /** How columns are declared. */
+  readonly columns: ColumnTypes;
+  /** Names of all tables that the connection sees by default. */
+  tables(db: Kysely<Schema>): Promise<readonly string[]>;
+  /** Runs `work` in a transaction, where the engine has transactions for its schema, while no other process migrates. */
+  migrating<T>(db: Kysely<Schema>, work: (db: Kysely<Schema>) => Promise<T>): Promise<T>;
+  /** Ends all connections, after the queries in flight. Harmless when done twice. */
+  close(): Promise<void>;
+}
+
+/** Declarations of columns. Whether it may be null is added after it. */
+export interface ColumnTypes {
+  /** Primary key; counts up, never gives a number twice. */
+  readonly id: RawBuilder<unknown>;
+  /** Text that is compared byte by byte and can have an index. */
+  readonly exact: (length: number) => RawBuilder<unknown>;
+  /** Text of any length. */
+  readonly text: RawBuilder<unknown>;
+  /** At least 53 bits. */
+  readonly integer: RawBuilder<unknown>;
+  readonly bytes: RawBuilder<unknown>;
+}
+
+/** What the concerns of one SQL store share. */
+export interface SqlContext {
+  readonly db: Kysely<Schema>;
+  readonly tables: TableNames;
+  readonly engine: SqlEngine;
+}
+
+const SITE = 1;
+
+/**
+ * Runs `work` in one transaction with a new generation, or with none if `work` says that it changed nothing.
+ * All such transactions stand in one queue, in all processes: what `work` reads is true until it is done.
+ */
+export async function change<T>(
+  { db, tables, engine }: SqlContext,
+  work: (trx: Transaction<Schema>) => Promise<{ readonly changed: boolean; readonly result: T }>,
+): Promise<T> {
+  return db.transaction().execute(async (trx) => {
+    if (engine.rowLocks) await trx.selectFrom(tables.site).select("id").where("id", "=", SITE).forUpdate().execute();
+    const { changed, result } = await work(trx);
+    if (changed) {
+      const { numUpdatedRows } = await trx
+        .updateTable(tables.site)
+        .set((row) => ({ generation: row("generation", "+", 1) }))
+        .where("id", "=", SITE)
+        .executeTakeFirst();
+      if (numUpdatedRows !== 1n) throw siteMissing(tables);
+    }
+    return result;
+  });
+}
+
+/** Reads the site's one row. */
+export async function readSite({ db, tables }: SqlContext): Promise<Schema["site"]> {
+  const row = await db.selectFrom(tables.site).selectAll().where("id", "=", SITE).executeTakeFirst();
+  if (row === undefined) throw siteMissing(tables);
+  return row;
+}
+
+/** Writes the site's boxes for All Hosts. */
+export async function writeAllHosts(trx: Transaction<Schema>, tables: TableNames, services: string): Promise<void> {
+  await trx.updateTable(tables.site).set({ all_hosts_services: services }).where("id", "=", SITE).execute();
+}
+
+const siteMissing = (tables: TableNames): StoreError =>
+  new StoreError("MNET_STORE_INCOMPLETE", `The table ${tables.site} has lost its row. Restore a backup.`);

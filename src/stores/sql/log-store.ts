@@ -1,0 +1,70 @@
+import type { LogEntry, LogStore } from "../../host/log-store.ts";
+import { cursorAt, numberOf } from "../cursor.ts";
+import { decodeEvent, encodeEvent } from "../event-json.ts";
+import type { SqlContext } from "./engine.ts";
+
+/** Rows of one statement. Engines bound the number of its parameters; the lowest bound met is 2,100. */
+const ROWS_AT_ONCE = 200;
+
+/** The log in SQL. */
+export function sqlLogStore({ db, tables }: SqlContext): LogStore {
+  return {
+    async append(events) {
+      if (events.length === 0) return;
+      const rows = events.map(encodeEvent).map(({ at, type, peer, code, json }) => ({
+        at,
+        type,
+        peer: peer ?? null,
+        code: code ?? null,
+        event: json,
+      }));
+      await db.transaction().execute(async (trx) => {
+        for (let from = 0; from < rows.length; from += ROWS_AT_ONCE) {
+          await trx
+            .insertInto(tables.log)
+            .values(rows.slice(from, from + ROWS_AT_ONCE))
+            .execute();
+        }
+      });
+    },
+    async list({ peer, type, code, since, until }, after, limit) {
+      let query = db.selectFrom(tables.log).select(["sequence", "event"]);
+      if (peer !== undefined) query = query.where("peer", "=", peer.id);
+      if (type !== undefined) query = query.where("type", "=", type);
+      if (code !== undefined) query = query.where("code", "=", code);
+      if (since !== undefined) query = query.where("at", ">=", since.getTime());
+      if (until !== undefined) query = query.where("at", "<", until.getTime());
+      if (after !== undefined) query = query.where("sequence", "<", numberOf(after));
+      // One more than asked for tells whether there is another page.
+      const rows = await query
+        .orderBy("sequence", "desc")
+        .limit(limit + 1)
+        .execute();
+      const items = rows
+        .slice(0, limit)
+        .map((row): LogEntry => ({ ...decodeEvent(row.event), sequence: row.sequence }));
+      const last = items.at(-1);
+      return rows.length > limit && last ? { items, next: cursorAt(last.sequence) } : { items };
+    },
+    async prune(before, limit) {
+      return db.transaction().execute(async (trx) => {
+        // The last to go, found first: not every engine has a limit on `delete` or in a subquery of it.
+        const oldest = await trx
+          .selectFrom(tables.log)
+          .select("sequence")
+          .where("at", "<", before)
+          .orderBy("sequence")
+          .limit(limit)
+          .execute();
+        const last = oldest.at(-1);
+        if (!last) return 0;
+        const { numDeletedRows } = await trx
+          .deleteFrom(tables.log)
+          .where("at", "<", before)
+          .where("sequence", "<=", last.sequence)
+          .executeTakeFirst();
+        return Number(numDeletedRows);
+      });
+    },
+  };
+}

@@ -1,0 +1,91 @@
+import { sql, type Compilable, type CompiledQuery, type Kysely } from "kysely";
+import type { ColumnTypes } from "./engine.ts";
+import type { Schema, TableNames } from "./schema.ts";
+
+/** One step of the schema. A released one is never edited: whatever changes is a new one at the end. */
+export interface Migration {
+  /** Recorded in the table of migrations. */
+  readonly name: string;
+  /** Tables that are there if and only if this has run. */
+  readonly creates: readonly (keyof Schema)[];
+  /** What it does, beside recording itself. No statement may have parameters, because people print them. */
+  readonly statements: (db: Kysely<Schema>, tables: TableNames, columns: ColumnTypes) => readonly Compilable[];
+}
+
+/** All steps, in order. */
+export const MIGRATIONS: readonly Migration[] = [
+  {
+    name: "0001-keys-peers-log",
+    creates: ["migration", "site", "key", "peer", "log"],
+    statements: (db, tables, { id, exact, text, integer, bytes }) => [
+      db.schema
+        .createTable(tables.migration)
+        .addColumn("name", exact(100), (column) => column.primaryKey())
+        .addColumn("applied_at", "timestamp", (column) => column.notNull().defaultTo(sql`CURRENT_TIMESTAMP`)),
+      db.schema
+        .createTable(tables.site)
+        .addColumn("id", integer, (column) => column.primaryKey())
+        .addColumn("generation", integer, (column) => column.notNull())
+        .addColumn("all_hosts_services", text, (column) => column.notNull()),
+      withoutParameters(
+        sql`insert into ${sql.table(tables.site)} (${sql.ref("id")}, ${sql.ref("generation")}, ${sql.ref("all_hosts_services")}) values (1, 1, '{}')`,
+        db,
+      ),
+      db.schema
+        .createTable(tables.key)
+        .addColumn("id", id)
+        .addColumn("fingerprint", exact(64), (column) => column.notNull().unique())
+        .addColumn("certificate", text, (column) => column.notNull())
+        .addColumn("private_key", bytes, (column) => column.notNull())
+        .addColumn("state", exact(20), (column) => column.notNull())
+        .addColumn("created_at", integer, (column) => column.notNull())
+        .addColumn("changed_at", integer, (column) => column.notNull()),
+      db.schema
+        .createTable(tables.peer)
+        .addColumn("id", id)
+        .addColumn("version", integer, (column) => column.notNull())
+        .addColumn("wwwroot", exact(255), (column) => column.notNull().unique())
+        .addColumn("canonical", exact(255), (column) => column.notNull().unique())
+        .addColumn("name", text, (column) => column.notNull())
+        .addColumn("application", exact(20), (column) => column.notNull())
+        .addColumn("state", exact(20), (column) => column.notNull())
+        .addColumn("certificate", text, (column) => column.notNull())
+        .addColumn("retired", text, (column) => column.notNull())
+        .addColumn("held", text)
+        .addColumn("settings", text, (column) => column.notNull())
+        .addColumn("services", text, (column) => column.notNull())
+        .addColumn("dialect", exact(20))
+        .addColumn("last_contact_at", integer),
+      db.schema.createIndex(`${tables.peer}_state`).on(tables.peer).columns(["state", "id"]),
+      db.schema
+        .createTable(tables.log)
+        .addColumn("sequence", id)
+        .addColumn("at", integer, (column) => column.notNull())
+        .addColumn("type", exact(64), (column) => column.notNull())
+        .addColumn("peer", integer)
+        .addColumn("code", exact(64))
+        .addColumn("event", text, (column) => column.notNull()),
+      db.schema.createIndex(`${tables.log}_at`).on(tables.log).column("at"),
+      db.schema.createIndex(`${tables.log}_peer`).on(tables.log).columns(["peer", "sequence"]),
+      db.schema.createIndex(`${tables.log}_type`).on(tables.log).columns(["type", "sequence"]),
+      db.schema.createIndex(`${tables.log}_code`).on(tables.log).columns(["code", "sequence"]),
+    ],
+  },
+];
+
+/** The statements of one step, with the one that records it at the end: whoever stops half way has a step that is not recorded. */
+export function compileMigration(
+  migration: Migration,
+  db: Kysely<Schema>,
+  tables: TableNames,
+  columns: ColumnTypes,
+): readonly CompiledQuery[] {
+  const record = sql`insert into ${sql.table(tables.migration)} (${sql.ref("name")}) values (${sql.lit(migration.name)})`;
+  return [...migration.statements(db, tables, columns), withoutParameters(record, db)].map((statement) =>
+    statement.compile(),
+  );
+}
+
+const withoutParameters = (statement: ReturnType<typeof sql>, db: Kysely<Schema>): Compilable => ({
+  compile: () => statement.compile(db),
+});

@@ -1,0 +1,85 @@
+import type { Generated } from "kysely";
+import type { PeerState, ApplicationName } from "../../core/peer-snapshot.ts";
+import type { StoredKey } from "../../keys/key-store.ts";
+import type { Dialect } from "../../xmlrpc/dialect.ts";
+
+/** Which migrations have run. */
+interface MigrationTable {
+  name: string;
+  /** For people; the database's own clock and format. */
+  applied_at: Generated<string>;
+}
+
+/** One row, with the id 1: what the site has once. */
+interface SiteTable {
+  id: number;
+  generation: number;
+  /** JSON. */
+  all_hosts_services: string;
+}
+
+interface KeyTable {
+  id: Generated<number>;
+  fingerprint: string;
+  certificate: string;
+  private_key: Uint8Array;
+  state: StoredKey["state"];
+  created_at: number;
+  /** When the state was last changed. */
+  changed_at: number;
+}
+
+interface PeerTable {
+  id: Generated<number>;
+  version: number;
+  wwwroot: string;
+  canonical: string;
+  name: string;
+  application: ApplicationName;
+  state: PeerState;
+  certificate: string;
+  /** JSON. */
+  retired: string;
+  /** JSON. */
+  held: string | null;
+  /** JSON. */
+  settings: string;
+  /** JSON. */
+  services: string;
+  dialect: Dialect | null;
+  last_contact_at: number | null;
+}
+
+interface LogTable {
+  sequence: Generated<number>;
+  at: number;
+  type: string;
+  peer: number | null;
+  code: string | null;
+  /** JSON; the columns before are copies to search by. */
+  event: string;
+}
+
+/** Our tables, by their names without the prefix. Times are Unix milliseconds, text in JSON is text to the database. */
+export interface Schema {
+  migration: MigrationTable;
+  site: SiteTable;
+  key: KeyTable;
+  peer: PeerTable;
+  log: LogTable;
+}
+
+/** The names of our tables in the database. Give queries these, never a literal name. */
+export type TableNames = { readonly [Name in keyof Schema]: Name };
+
+/** The names with a prefix. To the types of Kysely a table keeps its short name, which is what lets one schema have any prefix. */
+export function tableNames(prefix: string): TableNames {
+  const named = <Name extends keyof Schema>(name: Name): Name => `${prefix}${name}` as Name;
+  return {
+    migration: named("migration"),
+    site: named("site"),
+    key: named("key"),
+    peer: named("peer"),
+    log: named("log"),
+  };
+}

@@ -1,0 +1,25 @@
+import { Kysely } from "kysely";
+import type { Store } from "../../host/store.ts";
+import type { SqlContext, SqlEngine } from "./engine.ts";
+import { sqlKeyStore } from "./key-store.ts";
+import { sqlLogStore } from "./log-store.ts";
+import { migrator } from "./migrator.ts";
+import { sqlPeerStore } from "./peer-store.ts";
+import { tableNames, type Schema } from "./schema.ts";
+
+/** A store in one SQL database. The prefix must have been checked: it becomes part of identifiers. */
+export function sqlStore(engine: SqlEngine, tablePrefix: string): Store {
+  const context: SqlContext = {
+    db: new Kysely<Schema>({ dialect: engine.dialect }),
+    tables: tableNames(tablePrefix),
+    engine,
+  };
+  return {
+    keys: sqlKeyStore(context),
+    peers: sqlPeerStore(context),
+    log: sqlLogStore(context),
+    ...migrator(context),
+    // Not `destroy` of Kysely, which cuts transactions in flight and makes later queries fail without a code.
+    close: () => engine.close(),
+  };
+}

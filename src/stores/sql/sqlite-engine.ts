@@ -1,0 +1,222 @@
+import { setTimeout } from "node:timers/promises";
+import {
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+  sql,
+  type CompiledQuery,
+  type DatabaseConnection,
+  type Driver,
+  type QueryResult,
+  type TransactionSettings,
+} from "kysely";
+import { StoreError } from "../../core/errors.ts";
+import type { SqlEngine } from "./engine.ts";
+
+/** One open SQLite database. Every embedded driver is dressed as this. What it throws are `StoreError`s. */
+export interface SqliteDatabase {
+  readonly inTransaction: boolean;
+  /** Runs statements that give no rows. */
+  exec(statements: string): void;
+  /** Runs one statement to its end, so that it holds no lock afterwards. */
+  run(
+    statement: string,
+    parameters: readonly unknown[],
+  ): { readonly rows: readonly unknown[]; readonly changes?: number | bigint };
+  close(): void;
+}
+
+/**
+ * How long to wait for another connection to finish writing. The waiting is ours and asynchronous; SQLite's own
+ * (`busy_timeout`) blocks the event loop, and with it the very transaction that it waits for, if that is another store's
+ * in this process.
+ */
+const BUSY_TIMEOUT_MS = 5000;
+const LONGEST_PAUSE_MS = 25;
+
+const PREPARATION = [
+  "pragma busy_timeout = 0",
+  // A key that was published must be on disk, also after a power cut.
+  "pragma synchronous = full",
+  "pragma foreign_keys = on",
+];
+
+/** SQLite behind any embedded driver. One connection a store, several stores and processes a file. */
+export function sqliteEngine(open: () => Promise<SqliteDatabase>): SqlEngine {
+  const driver = new SqliteDriver(open);
+  return {
+    dialect: {
+      createDriver: () => driver,
+      createQueryCompiler: () => new SqliteQueryCompiler(),
+      createAdapter: () => new SqliteAdapter(),
+      createIntrospector: (db) => new SqliteIntrospector(db),
+    },
+    embedded: true,
+    // A transaction takes the lock of the whole database when it begins.
+    rowLocks: false,
+    columns: {
+      id: sql`integer primary key autoincrement`,
+      // SQLite compares text byte by byte, unless told otherwise.
+      exact: () => sql`text`,
+      text: sql`text`,
+      integer: sql`integer`,
+      bytes: sql`blob`,
+    },
+    async tables(db) {
+      const { rows } = await sql<{ name: string }>`
+        select name from sqlite_master where type = 'table' and name not like 'sqlite\\_%' escape '\\'`.execute(db);
+      return rows.map(({ name }) => name);
+    },
+    migrating: (db, work) => db.transaction().execute(work),
+    close: () => driver.close(),
+  };
+}
+
+class SqliteDriver implements Driver {
+  readonly #open: () => Promise<SqliteDatabase>;
+  #database: SqliteDatabase | undefined;
+  #isClosed = false;
+  /** Done when the last in the queue has let go of the connection. */
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(open: () => Promise<SqliteDatabase>) {
+    this.#open = open;
+  }
+
+  async init(): Promise<void> {
+    this.#refuseIfClosed();
+    const database = await this.#open();
+    try {
+      // Even these may meet a lock: whoever opens a new file, or one after a crash, keeps everybody out for a moment.
+      for (const statement of PREPARATION) {
+        await patiently(() => {
+          database.exec(statement);
+        });
+      }
+      const { rows } = await patiently(() => database.run("pragma journal_mode = wal", []));
+      if ((rows[0] as { readonly journal_mode?: unknown } | undefined)?.journal_mode !== "wal") {
+        throw new StoreError(
+          "MNET_STORE_UNAVAILABLE",
+          "The database cannot have a write-ahead log where it is. Put the file on a local disk.",
+        );
+      }
+      // Closing does not wait for a connection that is still being made.
+      this.#refuseIfClosed();
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+    this.#database = database;
+  }
+
+  async acquireConnection(): Promise<SqliteConnection> {
+    const release = await this.#turn();
+    try {
+      this.#refuseIfClosed();
+      if (!this.#database) throw new TypeError("The driver was not initialised.");
+      return new SqliteConnection(this.#database, release);
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  async releaseConnection(connection: SqliteConnection): Promise<void> {
+    connection.release();
+  }
+
+  async beginTransaction(connection: SqliteConnection, settings: TransactionSettings): Promise<void> {
+    // A transaction that reads first and writes later could not wait for a lock then: what it has read would be old.
+    await connection.control(settings.accessMode === "read only" ? "begin" : "begin immediate");
+  }
+
+  async commitTransaction(connection: SqliteConnection): Promise<void> {
+    await connection.control("commit");
+  }
+
+  async rollbackTransaction(connection: SqliteConnection): Promise<void> {
+    // After some failures, such as a full disk, SQLite has done it already.
+    if (connection.inTransaction) await connection.control("rollback");
+  }
+
+  async close(): Promise<void> {
+    const release = await this.#turn();
+    try {
+      this.#isClosed = true;
+      const database = this.#database;
+      this.#database = undefined;
+      if (!database) return;
+      try {
+        // Drivers leave the closing of the file to the garbage collector; a copy of it must be whole before that.
+        database.run("pragma wal_checkpoint(truncate)", []);
+      } catch {
+        // Somebody else is reading. The log beside the file has the rest.
+      }
+      database.close();
+    } finally {
+      release();
+    }
+  }
+
+  async destroy(): Promise<void> {
+    await this.close();
+  }
+
+  /** Waits until everybody who asked before is done; returns how to say so oneself. */
+  async #turn(): Promise<() => void> {
+    const previous = this.#last;
+    let release = (): void => undefined;
+    this.#last = new Promise((resolve) => {
+      release = resolve;
+    });
+    await previous;
+    return release;
+  }
+
+  #refuseIfClosed(): void {
+    if (this.#isClosed) throw new StoreError("MNET_STORE_UNAVAILABLE", "The store is closed.");
+  }
+}
+
+class SqliteConnection implements DatabaseConnection {
+  readonly release: () => void;
+  readonly #database: SqliteDatabase;
+
+  constructor(database: SqliteDatabase, release: () => void) {
+    this.#database = database;
+    this.release = release;
+  }
+
+  get inTransaction(): boolean {
+    return this.#database.inTransaction;
+  }
+
+  async control(statement: string): Promise<void> {
+    await patiently(() => {
+      this.#database.exec(statement);
+    });
+  }
+
+  async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
+    const run = (): ReturnType<SqliteDatabase["run"]> => this.#database.run(query.sql, query.parameters);
+    // Inside a transaction the lock is ours: nothing to wait for, and a retry could hide a failure.
+    const { rows, changes } = this.inTransaction ? run() : await patiently(run);
+    return { rows: rows as Row[], ...(changes === undefined ? {} : { numAffectedRows: BigInt(changes) }) };
+  }
+
+  async *streamQuery<Row>(): AsyncIterableIterator<QueryResult<Row>> {
+    throw new TypeError("SQLite queries are not streamed.");
+  }
+}
+
+/** Repeats what fails for a moment only, until the patience is used up. */
+async function patiently<T>(work: () => T): Promise<T> {
+  for (let waited = 0, pause = 1; ; waited += pause, pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof StoreError && error.retryable) || waited >= BUSY_TIMEOUT_MS) throw error;
+      await setTimeout(pause);
+    }
+  }
+}

@@ -1,0 +1,8 @@
+/**
+ * For the tests of an application, and of stores of one's own. Runs under any test runner.
+ *
+ * @module mnet/testing
+ */
+export type { ContractCase } from "./testing/contract-case.ts";
+export { fakeClock, type FakeClock } from "./testing/fake-clock.ts";
+export { testNetwork, type TestFailure, type TestNetwork } from "./testing/test-network.ts";

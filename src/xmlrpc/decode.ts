@@ -1,0 +1,96 @@
+import { SaxesParser } from "saxes";
+import { XmlRpcError } from "../core/errors.ts";
+import { type Dialect, detectDialect, EPI_DECLARATION } from "./dialect.ts";
+import type { XmlRpcCall, XmlRpcDocument, XmlRpcResponse } from "./document.ts";
+import { DocumentReader } from "./document-reader.ts";
+import { type DocumentText, documentText } from "./document-text.ts";
+import { documentLimits, type XmlRpcLimits } from "./limits.ts";
+import { malformed } from "./malformed.ts";
+import { NOTHING_ENTITY, prepareReferences } from "./prepare-references.ts";
+
+/** How a document is decoded. */
+export interface DecodeOptions {
+  /** What the sender is known to be. Default: what the XML declaration tells. */
+  readonly dialect?: Dialect | undefined;
+  /** Ceilings on the document's structure. */
+  readonly limits?: XmlRpcLimits | undefined;
+}
+
+/**
+ * Decodes a request or a response (spec 5.3), leniently in the values that real peers send, strictly in everything else:
+ * one root, nothing after it, no DOCTYPE, no comments, no CDATA, no processing instructions, no attributes but namespaces.
+ *
+ * - `int`, `i4`: number, up to the safe integers. `i8`: bigint. `double`: number, or `XmlRpcDouble` if integral.
+ * - `boolean`: `0`, `1`, `false`, `true`. `base64`: bytes. `dateTime.iso8601`: `XmlRpcDateTime`. `nil`, `ex:nil`: null.
+ * - `string` and text without a type: string, spaces kept. Numbers out of a Moodle's database arrive as such.
+ * - An epi document's references to the bytes of UTF-8 become that text (MNET-065).
+ *
+ * @throws XmlRpcError, and nothing else whatever the bytes: `MNET_XMLRPC_MALFORMED`, `MNET_XMLRPC_LIMIT`, or
+ *   `MNET_XMLRPC_UNEXPECTED_ROOT` if the root is neither `methodCall` nor `methodResponse`. Limits that are no limits
+ *   are a `ConfigError`.
+ * @example
+ * const document = decode(bytes);
+ * if (document.kind === "fault") console.log(document.faultCode, document.faultString);
+ */
+export function decode(document: Uint8Array, options: DecodeOptions = {}): XmlRpcDocument {
+  const reader = new DocumentReader(documentLimits(options.limits));
+  const source = documentText(document);
+  parse(prepare(source, options.dialect), reader);
+  const content = reader.content();
+  return { ...content, dialect: options.dialect ?? detectDialect(content.kind, source.declaration) };
+}
+
+/**
+ * Decodes a request. Throws what `decode` throws, and `MNET_XMLRPC_UNEXPECTED_ROOT` for a response: a peer's signed
+ * answer sent back to us as a request is none (SEC-022).
+ */
+export function decodeCall(document: Uint8Array, options?: DecodeOptions): XmlRpcCall {
+  const decoded = decode(document, options);
+  if (decoded.kind !== "call") throw unexpectedRoot("A methodCall was expected, a methodResponse came.");
+  return decoded;
+}
+
+/** Decodes a response. Throws what `decode` throws, and `MNET_XMLRPC_UNEXPECTED_ROOT` for a request (SEC-022). */
+export function decodeResponse(document: Uint8Array, options?: DecodeOptions): XmlRpcResponse {
+  const decoded = decode(document, options);
+  if (decoded.kind === "call") throw unexpectedRoot("A methodResponse was expected, a methodCall came.");
+  return decoded;
+}
+
+/** Checks and changes what has to be before an XML parser sees the document. */
+function prepare({ text, declaration, bodyStart }: DocumentText, dialect: Dialect | undefined): string {
+  // In well-formed XML "<" begins markup wherever it stands, so this finds every DOCTYPE, comment, CDATA section and
+  // processing instruction, and refuses text inside one, too. XML-RPC needs none of them (SEC-015, SEC-016).
+  if (text.includes("<!") || text.includes("<?", bodyStart)) {
+    throw malformed("The document holds a DOCTYPE, a comment, a CDATA section or a processing instruction.");
+  }
+  if (text.includes(`&${NOTHING_ENTITY};`)) throw malformed("The document refers to an unknown entity.");
+  if (!text.includes("&#")) return text;
+  return prepareReferences(text, (dialect ?? (declaration === EPI_DECLARATION ? "epi" : undefined)) === "epi");
+}
+
+function parse(text: string, reader: DocumentReader): void {
+  // XML 1.1 would allow control characters and other line ends; a document that declares it is read as 1.0.
+  const parser = new SaxesParser({ position: false, forceXMLVersion: true, defaultXMLVersion: "1.0" });
+  parser.ENTITIES[NOTHING_ENTITY] = "";
+  parser.on("error", () => {
+    throw malformed(`The document is not well-formed XML near character ${parser.position}.`);
+  });
+  parser.on("attribute", ({ name }) => {
+    if (name !== "xmlns" && !name.startsWith("xmlns:")) throw malformed("An element has an attribute.");
+  });
+  parser.on("opentag", ({ name }) => {
+    reader.open(name);
+  });
+  parser.on("text", (characters) => {
+    reader.text(characters);
+  });
+  parser.on("closetag", () => {
+    reader.close();
+  });
+  parser.write(text).close();
+}
+
+function unexpectedRoot(message: string): XmlRpcError {
+  return new XmlRpcError("MNET_XMLRPC_UNEXPECTED_ROOT", message);
+}

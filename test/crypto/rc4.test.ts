@@ -1,0 +1,53 @@
+import { randomBytes } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { rc4 } from "../../src/crypto/rc4.ts";
+import * as index from "../../src/envelope.ts";
+import { KEY_STREAMS, OFFSETS } from "./rfc6229.ts";
+
+describe("rc4", () => {
+  it.each(KEY_STREAMS)("MNET-043 SEC-008 makes RFC 6229's key stream of $key, none of it dropped", ({ key, blocks }) => {
+    const stream = rc4(Buffer.from(key, "hex"), Buffer.alloc(4112));
+    expect(OFFSETS.map((offset) => stream.subarray(offset, offset + 16).toString("hex"))).toEqual(blocks);
+  });
+
+  it("MNET-043 the vectors are of 40, 56, 64, 80, 128, 192 and 256 bits", () => {
+    const bits = KEY_STREAMS.map(({ key }) => key.length * 4);
+    expect(new Set(bits)).toEqual(new Set([40, 56, 64, 80, 128, 192, 256]));
+    expect(KEY_STREAMS.every(({ blocks }) => blocks.length === OFFSETS.length)).toBe(true);
+  });
+
+  it("adds the key stream to the data, and takes it off again", () => {
+    const key = Buffer.from("Key");
+    expect(rc4(key, Buffer.from("Plaintext")).toString("hex")).toBe("bbf316e8d940af0ad3");
+    const data = randomBytes(1000);
+    expect(rc4(key, rc4(key, data)).equals(data)).toBe(true);
+  });
+
+  it("processes as much as it is told", () => {
+    const [key, data] = [randomBytes(16), randomBytes(100)];
+    const whole = rc4(key, data);
+    expect(whole).toHaveLength(100);
+    expect(rc4(key, data, 10).equals(whole.subarray(0, 10))).toBe(true);
+    expect(rc4(key, data, 0)).toHaveLength(0);
+    expect(rc4(key, Buffer.alloc(0))).toHaveLength(0);
+  });
+
+  it("takes keys of up to 256 bytes and uses all of them", () => {
+    const key = randomBytes(256);
+    const other = Buffer.from(key);
+    other.writeUInt8(other.readUInt8(255) ^ 1, 255);
+    expect(rc4(key, Buffer.alloc(32)).equals(rc4(other, Buffer.alloc(32)))).toBe(false);
+  });
+
+  it("leaves the key and the data as they are", () => {
+    const [key, data] = [Buffer.alloc(16, 1), Buffer.alloc(64, 2)];
+    rc4(key, data);
+    expect(key.equals(Buffer.alloc(16, 1))).toBe(true);
+    expect(data.equals(Buffer.alloc(64, 2))).toBe(true);
+  });
+
+  it("SEC-008 is not for users of the package", () => {
+    expect(Object.keys(index)).not.toContain("rc4");
+    expect(Object.values(index)).not.toContain(rc4);
+  });
+});

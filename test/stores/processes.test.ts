@@ -1,0 +1,167 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import ts from "typescript";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { Fingerprint, PeerId, Wwwroot } from "../../src/core/ids.ts";
+import { openStore } from "../../src/stores/open-store.ts";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+interface Child {
+  /** What it says next. */
+  readonly hear: () => Promise<unknown>;
+  readonly go: () => void;
+  readonly kill: () => Promise<void>;
+}
+
+let program = "";
+let directory = "";
+let file = "";
+const running = new Set<ChildProcess>();
+
+beforeAll(() => {
+  const compiled = mkdtempSync(join(tmpdir(), "mnet-child-"));
+  symlinkSync(join(ROOT, "node_modules"), join(compiled, "node_modules"));
+  writeFileSync(join(compiled, "package.json"), '{ "type": "module" }');
+  program = compile("test/stores/child.ts", compiled, new Set());
+});
+afterAll(() => {
+  rmSync(join(program, "../../.."), { recursive: true, force: true });
+});
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "mnet-processes-"));
+  file = join(directory, "mnet.db");
+});
+afterEach(async () => {
+  await Promise.all([...running].map(killed));
+  rmSync(directory, { recursive: true, force: true });
+});
+
+/** Turns a program and what it imports into JavaScript, because Node 20 runs no TypeScript. Returns where it is. */
+function compile(source: string, into: string, done: Set<string>): string {
+  done.add(source);
+  const { outputText } = ts.transpileModule(readFileSync(join(ROOT, source), "utf8"), {
+    compilerOptions: {
+      target: ts.ScriptTarget.ES2023,
+      module: ts.ModuleKind.ESNext,
+      verbatimModuleSyntax: true,
+      rewriteRelativeImportExtensions: true,
+    },
+  });
+  const target = join(into, source.replace(/\.ts$/, ".js"));
+  mkdirSync(dirname(target), { recursive: true });
+  writeFileSync(target, outputText);
+  for (const [, imported = ""] of outputText.matchAll(/from "(\.[^"]+)\.js"/g)) {
+    const next = `${join(dirname(source), imported)}.ts`;
+    if (!done.has(next)) compile(next, into, done);
+  }
+  return target;
+}
+
+async function killed(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exit = once(child, "exit");
+  child.kill("SIGKILL");
+  await exit;
+}
+
+async function start(...args: readonly string[]): Promise<Child> {
+  const child = spawn(process.execPath, [program, ...args], { stdio: ["pipe", "pipe", "inherit"] });
+  running.add(child);
+  child.once("exit", () => running.delete(child));
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const hear = async (): Promise<unknown> => {
+    const line = await lines.next();
+    if (line.done === true)
+      throw new Error(`The child ended, with ${child.exitCode ?? child.signalCode ?? "no code"}.`);
+    return JSON.parse(line.value) as unknown;
+  };
+  expect(await hear()).toBe("ready");
+  return { hear, go: () => child.stdin.write("go\n"), kill: () => killed(child) };
+}
+
+/** Starts several, lets them go at once, and returns what each says. */
+async function together(count: number, args: (index: number) => readonly string[]): Promise<readonly unknown[]> {
+  const children = await Promise.all(Array.from({ length: count }, (_, index) => start(...args(index))));
+  for (const child of children) child.go();
+  return Promise.all(children.map((child) => child.hear()));
+}
+
+describe("several processes on one file", () => {
+  test("migrate at once: one does it, nobody fails", async () => {
+    const applied = await together(4, () => ["migrate", file]);
+    expect(applied.flat()).toEqual(["0001-keys-peers-log"]);
+    const store = openStore(`sqlite:${file}`);
+    await store.open();
+    expect(await store.peers.generation()).toBe(1);
+    await store.close();
+  });
+
+  test("open a new file at once: all find it ready", async () => {
+    expect(await together(4, () => ["open", file])).toEqual([[], [], [], []]);
+  });
+
+  test("promote at once: one succeeds", async () => {
+    const store = openStore(`sqlite:${file}`);
+    await store.open();
+    for (const name of ["a", "b", "c", "d"]) {
+      const fingerprint = name as Fingerprint;
+      await store.keys.prepare({
+        fingerprint,
+        certificate: "",
+        privateKey: Uint8Array.of(1),
+        state: "prepared",
+        createdAt: 1,
+      });
+    }
+    const won = await together(4, (index) => ["promote", file, "abcd".charAt(index)]);
+    expect(won.filter((one) => one === true)).toHaveLength(1);
+    expect((await store.keys.list()).filter(({ state }) => state === "current")).toHaveLength(1);
+    await store.close();
+  });
+
+  test("change one peer again and again: no change is lost", async () => {
+    const store = openStore(`sqlite:${file}`);
+    await store.open();
+    await store.peers.insert({
+      wwwroot: "http://a.test" as Wwwroot,
+      canonical: "http://a.test",
+      name: "",
+      application: "moodle",
+      state: "active",
+      certificate: "",
+      retired: [],
+      settings: {},
+      services: {},
+    });
+    await together(3, (index) => ["rename", file, "xyz".charAt(index)]);
+    const peer = await store.peers.find(1 as PeerId);
+    expect(peer?.version).toBe(61);
+    expect([...(peer?.name ?? "")].sort().join("")).toBe("x".repeat(20) + "y".repeat(20) + "z".repeat(20));
+    await store.close();
+  });
+
+  test("a key that was prepared is there after the process was killed", async () => {
+    const child = await start("prepare", file, "abc");
+    child.go();
+    expect(await child.hear()).toBe("prepared");
+    await child.kill();
+    const store = openStore(`sqlite:${file}`);
+    await store.open();
+    expect(await store.keys.list()).toEqual([
+      {
+        fingerprint: "abc",
+        certificate: "certificate",
+        privateKey: Uint8Array.of(1, 2, 3),
+        state: "prepared",
+        createdAt: 1,
+      },
+    ]);
+    await store.close();
+  });
+});

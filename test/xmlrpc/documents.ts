@@ -1,0 +1,47 @@
+import { MnetError, type MnetErrorCode } from "../../src/core/errors.ts";
+import { decode, type DecodeOptions } from "../../src/xmlrpc/decode.ts";
+import type { XmlRpcValue } from "../../src/xmlrpc/value.ts";
+
+export const EPI = '<?xml version="1.0" encoding="utf-8"?>';
+export const PXR_CALL = '<?xml version="1.0" encoding="utf-8" ?>';
+export const BARE = '<?xml version="1.0"?>';
+
+export function bytes(text: string, encoding: BufferEncoding = "utf8"): Uint8Array {
+  return Buffer.from(text, encoding);
+}
+
+export function text(document: Uint8Array): string {
+  return Buffer.from(document).toString("utf8");
+}
+
+/** A response around the inside of a `<value>`. */
+export function response(inside: string, declaration = BARE): string {
+  return `${declaration}<methodResponse><params><param><value>${inside}</value></param></params></methodResponse>`;
+}
+
+/** What the inside of a `<value>` means. */
+export function valueOf(inside: string, declaration = BARE, options?: DecodeOptions): XmlRpcValue {
+  const document = decode(bytes(response(inside, declaration)), options);
+  if (document.kind !== "result") throw new Error(`expected a result, got a ${document.kind}`);
+  return document.value;
+}
+
+/** The code of the error that the function throws; anything but an error of the library goes through. */
+export function codeOf(action: () => unknown): MnetErrorCode | undefined {
+  try {
+    action();
+    return undefined;
+  } catch (error) {
+    if (!MnetError.is(error)) throw error;
+    return error.code;
+  }
+}
+
+/** The inputs with which the action does anything else than fail with the code. Expect none. */
+export function otherOutcomes(
+  code: MnetErrorCode,
+  inputs: readonly string[],
+  action: (input: string) => unknown,
+): readonly string[] {
+  return inputs.filter((input) => codeOf(() => action(input)) !== code);
+}

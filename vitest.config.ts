@@ -1,0 +1,34 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const src = fileURLToPath(new URL("src/", import.meta.url));
+
+export default defineConfig({
+  resolve: {
+    // Tests that import the package by name, such as those of the examples, get the source.
+    // What is published is tested in test/package.
+    alias: [
+      { find: /^mnet$/, replacement: `${src}index.ts` },
+      { find: /^mnet\/(.+)$/, replacement: `${src}$1.ts` },
+    ],
+  },
+  test: {
+    environment: "node",
+    include: ["test/**/*.test.ts"],
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+    reporters: ["default", "./test/support/covered-ids-reporter.ts"],
+    coverage: {
+      provider: "v8",
+      include: ["src/**/*.ts"],
+      reporter: ["text-summary", "html", "json-summary"],
+      reportsDirectory: "coverage",
+      thresholds: {
+        "src/xmlrpc/**": { lines: 95 },
+        "src/envelope/**": { lines: 95 },
+        "src/keys/**": { lines: 95 },
+        "src/crypto/**": { lines: 95 },
+      },
+    },
+  },
+});
