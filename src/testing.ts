@@ -5,4 +5,5 @@
  */
 export type { ContractCase } from "./testing/contract-case.ts";
 export { fakeClock, type FakeClock } from "./testing/fake-clock.ts";
+export { storeContract } from "./testing/store-contract.ts";
 export { testNetwork, type TestFailure, type TestNetwork } from "./testing/test-network.ts";

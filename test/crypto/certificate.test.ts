@@ -251,12 +251,6 @@ describe("sizes and kinds of keys", () => {
     expect(await codeOf(() => Certificate.parse(pem))).toBe("MNET_KEY_WEAK");
     for (const spy of spies) expect(spy).not.toHaveBeenCalled();
     vi.restoreAllMocks();
-    // One verification with such a key takes longer than reading a hundred certificates.
-    const key = rsaPublicKey(modulus(16384), 65_537n);
-    const started = performance.now();
-    rsa.isSignedSha1(key, Buffer.from("x"), Buffer.alloc(2048, 1));
-    const verification = performance.now() - started;
-    expect(verification).toBeGreaterThan(0);
   });
 });
 
@@ -304,7 +298,8 @@ describe("whose certificate it is", () => {
     const wwwroot = long(length);
     expect(wwwroot).toHaveLength(length);
     expect(await codeFor(named(wwwroot.slice(0, 64)), wwwroot)).toBe("accepted");
-    expect(await codeFor(named(wwwroot.slice(0, 63)), wwwroot)).toBe(REFUSED);
+    expect(await codeFor(named(wwwroot.slice(0, 62)), wwwroot)).toBe(REFUSED);
+    if (length > 63) expect(await codeFor(named(wwwroot.slice(0, 63)), wwwroot)).toBe(REFUSED);
     if (length > 64) expect(await codeFor(named(wwwroot.slice(0, 65)), wwwroot)).toBe(REFUSED);
   });
 
@@ -344,15 +339,13 @@ describe("whose certificate it is", () => {
   });
 
   it("names in other string types are read as text", async () => {
-    const pem = (type: number, encode: (text: string) => string): string =>
-      changed((certificate) => {
-        for (const attribute of [COMMON_NAME, ALTERNATIVE_NAME]) {
-          Object.assign(at(certificate, SUBJECT, attribute, 0, 1), { type, value: encode(WWWROOT) });
-        }
+    for (const type of [asn1.Type.PRINTABLESTRING, asn1.Type.IA5STRING, asn1.Type.BMPSTRING]) {
+      const pem = changed((certificate) => {
+        for (const attribute of [COMMON_NAME, ALTERNATIVE_NAME]) at(certificate, SUBJECT, attribute, 0, 1).type = type;
       });
-    const wide = (text: string): string => [...text].map((character) => `\0${character}`).join("");
-    expect(await codeFor(pem(asn1.Type.PRINTABLESTRING, String), WWWROOT)).toBe("accepted");
-    expect(await codeFor(pem(asn1.Type.BMPSTRING, wide), WWWROOT)).toBe("accepted");
+      expect(await codeFor(pem, WWWROOT)).toBe("accepted");
+      expect(await codeFor(pem, "https://evil.example")).toBe(REFUSED);
+    }
   });
 });
 

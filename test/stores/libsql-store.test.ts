@@ -264,11 +264,10 @@ describe("the file", () => {
     const engine = libsqlEngine(file);
     opened.push(engine);
     const db = new Kysely<unknown>({ dialect: engine.dialect });
-    const value = async (name: string) =>
-      Object.values((await sql.raw<object>(`pragma ${name}`).execute(db)).rows[0] ?? {});
-    expect(await value("journal_mode")).toEqual(["wal"]);
-    expect(await value("synchronous")).toEqual([2]); // FULL
-    expect(await value("foreign_keys")).toEqual([1]);
+    const value = async (name: string): Promise<unknown> => (await sql.raw(`pragma ${name}`).execute(db)).rows[0];
+    expect(await value("journal_mode")).toEqual({ journal_mode: "wal" });
+    expect(await value("synchronous")).toEqual({ synchronous: 2 }); // FULL
+    expect(await value("foreign_keys")).toEqual({ foreign_keys: 1 });
   });
 
   test("that is no database is told", async () => {
