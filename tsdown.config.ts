@@ -19,6 +19,7 @@ export default defineConfig({
   fixedExtension: false, // .js and .d.ts
   unbundle: true, // dist has the folders of src: stack traces name files that a reader knows
   sourcemap: true,
+  inputOptions: { checks: { pluginTimings: false } }, // making declarations takes most of the time; that is no news
   dts: { tsconfig: "tsconfig.build.json", sourcemap: false }, // the sources are not published; the .js.map hold them
   tsconfig: "tsconfig.build.json",
 });

@@ -66,5 +66,6 @@ async function* bodyOf(req: IncomingMessage): AsyncGenerator<Uint8Array> {
       "The request's body was read before it came here; mount the handler before any body parser.",
     );
   }
-  for await (const chunk of req) yield chunk as Uint8Array;
+  // Who stops reading a body that is too large still has to answer on the same socket.
+  for await (const chunk of req.iterator({ destroyOnReturn: false })) yield chunk as Uint8Array;
 }

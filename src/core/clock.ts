@@ -6,6 +6,9 @@ export interface Clock {
   after(delayMs: number, run: () => void): () => void;
 }
 
+/** Longest delay that timers can keep; a longer one would fire at once. */
+export const MAXIMUM_DELAY_MS = 2 ** 31 - 1;
+
 /** The machine's clock. Its timers do not keep a process alive. */
 export const systemClock: Clock = {
   now: () => Date.now(),

@@ -8,6 +8,8 @@ export interface EventMap {
   "call.served": { method: string; durationMs: number; bytesIn: number; bytesOut: number; faultCode?: number };
   /** A request was refused before any method ran. `detail` is for the operator; the sender saw the fault only. */
   "call.refused": { code: MnetErrorCode; faultCode: number; remoteAddress?: string; detail: string };
+  /** Somebody asked for our certificate, in clear or without a signature that proves who. */
+  "keyswap.answered": { remoteAddress?: string };
   /** A call of ours succeeded. */
   "call.sent": { method: string; durationMs: number; bytesIn: number; bytesOut: number };
   /** A call of ours failed. */
@@ -22,7 +24,7 @@ export interface EventMap {
   "clock.off": { offsetMs: number };
   /** A peer was added. */
   "peer.added": { wwwroot: string; by: "operator" | "itself" };
-  /** A peer's state, settings or services changed. */
+  /** A peer's state, settings or services changed. Without `peer`: our boxes for all hosts. */
   "peer.changed": { state: PeerState; changed: readonly string[] };
   /** A peer's certificate is about to expire, or has. */
   "peer.key-expiring": { notAfter: Date; daysLeft: number };

@@ -4,6 +4,7 @@ import { decodeBase64 } from "../core/base64.ts";
 import { KeyError } from "../core/errors.ts";
 import type { Fingerprint } from "../core/ids.ts";
 import { modulusOf } from "./rsa.ts";
+import { subjectNames, type SubjectNames } from "./subject-names.ts";
 
 /** Peers compare the common name with this much of the wwwroot (spec 2.6). */
 export const COMMON_NAME_LENGTH = 64;
@@ -43,12 +44,10 @@ export class Certificate {
   readonly modulusBits: number;
   /** @internal Parsed once; parsing per call would cost several times the operation. */
   readonly publicKey: KeyObject;
-  readonly #commonNames: readonly string[];
-  readonly #alternativeNames: readonly string[];
+  readonly #subject: SubjectNames;
 
   private constructor({ certificate, publicKey, subject }: ParsedCertificate, modulusBits: number) {
-    this.#commonNames = [subject["CN"] ?? []].flat();
-    this.#alternativeNames = [subject["subjectAltName"] ?? []].flat();
+    this.#subject = subject;
     this.pem = canonicalPem(certificate.raw);
     this.fingerprint = certificate.fingerprint256.replaceAll(":", "").toLowerCase() as Fingerprint;
     this.notBefore = new Date(certificate.validFrom);
@@ -103,8 +102,8 @@ export class Certificate {
    * the wwwroot where there is one, and the common name equal to its first 64 characters in every case (SEC-046).
    */
   requireFor(wwwroot: string): void {
-    const [alternativeName, ...furtherAlternatives] = this.#alternativeNames;
-    const [commonName, ...furtherNames] = this.#commonNames;
+    const [alternativeName, ...furtherAlternatives] = this.#subject.alternativeNames;
+    const [commonName, ...furtherNames] = this.#subject.commonNames;
     if (furtherAlternatives.length > 0 || furtherNames.length > 0) {
       throw notFor(wwwroot, "its subject names several sites");
     }
@@ -147,15 +146,13 @@ function derOf(pem: string): Buffer {
 interface ParsedCertificate {
   readonly certificate: X509Certificate;
   readonly publicKey: KeyObject;
-  /** By short name of the attribute; a list where there are several. */
-  readonly subject: Readonly<Record<string, string | string[] | undefined>>;
+  readonly subject: SubjectNames;
 }
 
 function parseX509(der: Buffer): ParsedCertificate | undefined {
   try {
     const certificate = new X509Certificate(der);
-    // Absent, whatever the type says, if an attribute is no text.
-    const subject = certificate.toLegacyObject().subject as ParsedCertificate["subject"] | undefined;
+    const subject = subjectNames(certificate.raw);
     return subject && { certificate, publicKey: certificate.publicKey, subject };
   } catch {
     return undefined;

@@ -12,12 +12,12 @@ import type { XmlRpcValue } from "../xmlrpc/value.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { FAULT } from "./fault-table.ts";
 import { Fault } from "./fault.ts";
+import { Refusal } from "./refusal.ts";
 import { isMethodName } from "./method.ts";
 import type { MethodEntry } from "./service.ts";
 
 /** A method that every peer may call without any box being ticked (spec 7.7). */
 export type SystemMethod = (params: readonly XmlRpcValue[], peer: PeerRecord) => Promise<XmlRpcValue>;
-
 
 /** Runs the methods that peers call. Takes nothing but what was verified (SEC-013). */
 export class Dispatcher {
@@ -46,13 +46,13 @@ export class Dispatcher {
     return decodeCall(message.document, { limits: this.#limits });
   }
 
-  /** Runs the method and encodes what it returns as the caller's software reads it (spec 5.2). Throws `Fault`, nothing else. */
+  /** Runs the method and encodes what it returns as the caller's software reads it (spec 5.2). Throws `Fault`, or a `Refusal` before any method runs. */
   async run(call: XmlRpcCall, peer: PeerRecord, signal: AbortSignal): Promise<Uint8Array> {
     const dialect = call.dialect ?? peer.dialect;
     try {
       return encodeResult(await this.#invoke(call, peer, signal), { dialect });
     } catch (error) {
-      if (error instanceof Fault) throw error;
+      if (error instanceof Fault || error instanceof Refusal) throw error;
       const reference = { id: peer.id, wwwroot: peer.wwwroot };
       this.#emit({ type: "handler.failed", level: "error", peer: reference, method: call.method, error });
       throw FAULT.internal;
@@ -60,14 +60,14 @@ export class Dispatcher {
   }
 
   async #invoke({ method: name, params }: XmlRpcCall, peer: PeerRecord, signal: AbortSignal): Promise<XmlRpcValue> {
-    if (!isMethodName(name)) throw FAULT.badMethodName;
+    if (!isMethodName(name)) throw refused(FAULT.badMethodName, name, peer, "is no name of a method");
     if (name.startsWith("system/")) {
       const method = this.#system.get(name);
-      if (!method) throw FAULT.unknownSystemMethod;
+      if (!method) throw refused(FAULT.unknownSystemMethod, name, peer, "does not exist");
       return method(params, peer);
     }
     const method = await this.#permittedMethod(name, peer);
-    const named = decodeParams(method, params);
+    const named = decodeParams(method, params, peer);
     return method.encodeResult(
       await method.invoke(named, { peer: this.#directory.snapshot(peer), method: name, signal }),
       peer.wwwroot,
@@ -77,10 +77,11 @@ export class Dispatcher {
   /** Default-deny, asked with every call (SEC-055). */
   async #permittedMethod(name: string, peer: PeerRecord): Promise<MethodEntry & Required<Pick<MethodEntry, "invoke">>> {
     const method = this.#catalogue.method(name);
-    if (!method) throw FAULT.unknownMethod;
+    if (!method) throw refused(FAULT.unknownMethod, name, peer, "is not described here");
     const flag = await this.#directory.flagFor(peer, method.service);
-    if (flag === "off") throw FAULT.unknownMethod;
-    if (!publishes(flag) || !isServed(method)) throw FAULT.notPublished;
+    if (flag === "off") throw refused(FAULT.unknownMethod, name, peer, "has no box ticked for this peer");
+    if (!publishes(flag)) throw refused(FAULT.notPublished, name, peer, "is not published to this peer");
+    if (!isServed(method)) throw refused(FAULT.notPublished, name, peer, "is described, but not served here");
     return method;
   }
 }
@@ -88,11 +89,22 @@ export class Dispatcher {
 const isServed = (method: MethodEntry): method is MethodEntry & Required<Pick<MethodEntry, "invoke">> =>
   method.invoke !== undefined;
 
-function decodeParams(method: MethodEntry, params: readonly XmlRpcValue[]): Readonly<Record<string, unknown>> {
+function decodeParams(
+  method: MethodEntry,
+  params: readonly XmlRpcValue[],
+  { wwwroot }: PeerRecord,
+): Readonly<Record<string, unknown>> {
   try {
-    return method.decodeParams(params);
+    return method.decodeParams(params, wwwroot);
   } catch (error) {
-    if (error instanceof CallError) throw FAULT.internal;
+    if (error instanceof CallError) throw new Refusal(FAULT.internal, error);
     throw error;
   }
+}
+
+/** The caller sees the fault; the operator also why (SEC-090). */
+function refused(fault: Fault, name: string, { wwwroot }: PeerRecord, why: string): Refusal {
+  const method = name.slice(0, 255);
+  const message = `The method ${JSON.stringify(method)} ${why}.`;
+  return new Refusal(fault, new CallError("MNET_CALL_METHOD_UNKNOWN", message, { method, peer: wwwroot }));
 }

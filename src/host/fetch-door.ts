@@ -1,3 +1,4 @@
+import { ConfigError } from "../core/errors.ts";
 import type { HttpRequest, HttpResponse } from "./http.ts";
 
 /** The web-standard door: a `Request` in, a `Response` out, 404 for what is not MNet's. */
@@ -11,7 +12,7 @@ export async function answerFetch(
     method: request.method,
     path: pathname + search,
     headers: request.headers,
-    body: request.body ?? new Uint8Array(),
+    body: bodyOf(request),
     remoteAddress,
     signal: request.signal,
   });
@@ -21,4 +22,15 @@ export async function answerFetch(
     status,
     headers: headers.map(([name, value]): [string, string] => [name, value]),
   });
+}
+
+/** The body, which is not touched before somebody asks for it. */
+async function* bodyOf(request: Request): AsyncGenerator<Uint8Array> {
+  if (request.bodyUsed) {
+    throw new ConfigError(
+      "MNET_HTTP_BODY_CONSUMED",
+      "The request's body was read before it came here; give the host the request before anything reads it.",
+    );
+  }
+  if (request.body) yield* request.body;
 }

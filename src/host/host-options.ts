@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { systemClock, type Clock } from "../core/clock.ts";
+import { MAXIMUM_DELAY_MS, systemClock, type Clock } from "../core/clock.ts";
 import { ConfigError } from "../core/errors.ts";
 import type { Observer } from "../core/events.ts";
 import type { Wwwroot } from "../core/ids.ts";
@@ -84,6 +84,8 @@ export interface HostConfiguration {
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const DAY_MS = 24 * 60 * 60 * 1000;
+/** A key that lives longer has no end that a certificate could say. */
+const MAXIMUM_LIFETIME_MS = 100 * 365 * DAY_MS;
 
 const integer = (minimum: number, maximum = Number.MAX_SAFE_INTEGER) =>
   v.optional(v.pipe(v.number(), v.integer(), v.minValue(minimum), v.maxValue(maximum)));
@@ -107,12 +109,12 @@ const SCHEMA = v.strictObject({
   services: v.optional(v.array(v.custom((input) => typeof input === "object" && input !== null, "Expected a service"))),
   keys: v.optional(
     v.strictObject({
-      lifetimeMs: integer(DAY_MS),
+      lifetimeMs: integer(DAY_MS, MAXIMUM_LIFETIME_MS),
       generations: integer(0, 7),
       modulusBits: integer(2048, 4096),
     }),
   ),
-  network: v.optional(v.strictObject({ timeoutMs: integer(1), allowAddresses: v.optional(v.array(v.string())) })),
+  network: v.optional(v.strictObject({ timeoutMs: integer(1, MAXIMUM_DELAY_MS), allowAddresses: v.optional(v.array(v.string())) })),
   limits: v.optional(
     v.strictObject({
       requestBytes: integer(1024),
@@ -160,8 +162,17 @@ export function configure(options: HostOptions): HostConfiguration {
     observer: options.observer,
     clock: options.clock ?? systemClock,
     random: options.random,
-    transport: transport ?? new HttpTransport({ allowAddresses: network.allowAddresses }),
+    transport: transport ?? httpTransport(network.allowAddresses),
   };
+}
+
+function httpTransport(allowAddresses: readonly string[] | undefined): HttpTransport {
+  try {
+    return new HttpTransport({ allowAddresses });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new ConfigError(error.code, error.message, { option: `network.${error.option}` });
+  }
 }
 
 /** `undefined` means absent. */

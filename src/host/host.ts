@@ -1,7 +1,10 @@
+import { abortWith } from "../core/abort.ts";
 import { Background } from "../core/background.ts";
+import { MAXIMUM_DELAY_MS } from "../core/clock.ts";
 import { CallError, ConfigError } from "../core/errors.ts";
 import type { Observer } from "../core/events.ts";
 import type { Wwwroot } from "../core/ids.ts";
+import { listing } from "../core/listing.ts";
 import type { PeerRef } from "../core/peer-snapshot.ts";
 import { KeyRing, type OwnKey } from "../keys/key-ring.ts";
 import { peerKey } from "../keys/peer-key.ts";
@@ -79,7 +82,10 @@ export interface Host extends AsyncDisposable {
 
   /** Events from now on. Returns the function that stops them. */
   observe(observer: Observer): () => void;
-  /** Takes no new calls, waits for those in flight (default 10,000 ms), closes the store and the transport. */
+  /**
+   * Takes no new calls, waits for those in flight (default 10,000 ms), aborts them, and closes the store and the
+   * transport. After that everything throws `MNET_HOST_CLOSED`.
+   */
   close(options?: { readonly timeoutMs?: number }): Promise<void>;
 }
 
@@ -101,6 +107,8 @@ const INTROSPECTION = new Set([
   "system/methodHelp",
 ]);
 const DEFAULT_CLOSE_TIMEOUT_MS = 10_000;
+/** What heeds its signal may tidy up for so long; what does not is left behind. */
+const CLOSE_GRACE_MS = 1000;
 
 /** Builds a host of its parts. `createHost` adds the system methods, which live in a layer above. */
 export async function startHost(
@@ -121,7 +129,7 @@ export async function startHost(
   const ownCertificate = async (): Promise<string> => (await keys.active()).current.certificate.pem;
   const directory = new PeerDirectory({ store: store.peers, clock, background, timeoutMs });
   const http = new HttpClient(transport, clock);
-  const peers = createPeers({ self: wwwroot, store: store.peers, directory, keys, http, catalogue, limits, timeoutMs, emit });
+  const allPeers = createPeers({ self: wwwroot, store: store.peers, directory, keys, http, catalogue, limits, timeoutMs, emit });
   const client = new PeerClient({ self: wwwroot, keys, http, directory, clock, limits, emit, random });
   const system = systemMethods({ catalogue, ownCertificate, flagFor: directory.flagFor.bind(directory) });
   const dispatcher = new Dispatcher({ catalogue, system, directory, limits, emit });
@@ -136,23 +144,48 @@ export async function startHost(
     ownCertificate,
   });
 
-  // The first key is durable before anything can ask for it.
-  await keys.active();
-  const running = new Set<Promise<unknown>>();
-  const closing = new AbortController();
+  const running = new Map<Promise<unknown>, AbortController>();
   let closed: Promise<void> | undefined;
+  let isStoreClosed = false;
+  const hostClosed = (): ConfigError => new ConfigError("MNET_HOST_CLOSED", `The host ${wwwroot} is closed.`);
 
-  /** Counts work in flight, so that `close` can wait for it; ends it when `close` has waited long enough. */
+  /** Counts work in flight, so that `close` can wait for it, and end it when it has waited long enough. */
   async function inFlight<T>(work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    if (closed) throw new ConfigError("MNET_HOST_CLOSED", `The host ${wwwroot} is closed.`);
-    const promise = work(signal ? AbortSignal.any([signal, closing.signal]) : closing.signal);
-    running.add(promise);
+    if (closed) throw hostClosed();
+    const controller = new AbortController();
+    const unfollow = abortWith(controller, signal);
+    const promise = work(controller.signal);
+    running.set(promise, controller);
     try {
       return await promise;
     } finally {
       running.delete(promise);
+      unfollow();
     }
   }
+
+  /** Work with the store alone: what is in flight may still need it while the host closes. */
+  async function withStore<T>(work: () => Promise<T>): Promise<T> {
+    if (isStoreClosed) throw hostClosed();
+    return work();
+  }
+
+  const requireEnabled = (): void => {
+    if (enabled) return;
+    throw new ConfigError("MNET_CONFIG_INVALID", "Networking is switched off on this host.", { option: "enabled" });
+  };
+
+  const peers: Peers = {
+    async add(url, addOptions) {
+      requireEnabled();
+      return inFlight((signal) => allPeers.add(url, { ...addOptions, signal }), addOptions?.signal);
+    },
+    get: (key) => withStore(() => allPeers.get(key)),
+    find: (key) => withStore(() => allPeers.find(key)),
+    list: (filter) => listing((after, limit) => withStore(() => allPeers.list(filter).page({ after, limit }))),
+    remove: (peer) => withStore(() => allPeers.remove(peer)),
+    setServices: (peer, change) => withStore(() => allPeers.setServices(peer, change)),
+  };
 
   async function call(
     ref: PeerRef,
@@ -160,7 +193,7 @@ export async function startHost(
     params: unknown = [],
     { signal, unchecked = false }: RawCallOptions = {},
   ): Promise<unknown> {
-    if (!enabled) throw new ConfigError("MNET_CONFIG_INVALID", "Networking is switched off on this host.", { option: "enabled" });
+    requireEnabled();
     return inFlight(async (both) => {
       both.throwIfAborted();
       const peer = await directory.getActive(ref);
@@ -203,18 +236,48 @@ export async function startHost(
   }
 
   async function handle(request: HttpRequest): Promise<HttpResponse | undefined> {
-    if (!routes.owns(request.path)) return undefined;
+    if (!routes.owns(request)) return undefined;
     return inFlight((signal) => routes.handle(request, signal), request.signal);
   }
 
-  async function close({ timeoutMs: patience = DEFAULT_CLOSE_TIMEOUT_MS }: { readonly timeoutMs?: number } = {}): Promise<void> {
-    const cancel = clock.after(patience, () => {
-      closing.abort(new ConfigError("MNET_HOST_CLOSED", `The host ${wwwroot} is closed.`));
+  function close({ timeoutMs: patience = DEFAULT_CLOSE_TIMEOUT_MS }: { readonly timeoutMs?: number } = {}): Promise<void> {
+    if (!(patience >= 0 && patience <= MAXIMUM_DELAY_MS)) {
+      throw new ConfigError("MNET_CONFIG_INVALID", `timeoutMs must be 0 to ${MAXIMUM_DELAY_MS}.`, { option: "timeoutMs" });
+    }
+    return (closed ??= shutDown(patience));
+  }
+
+  async function shutDown(patience: number): Promise<void> {
+    const quiet = Promise.allSettled(running.keys());
+    if (!(await isWithin(quiet, patience))) {
+      for (const controller of running.values()) controller.abort(hostClosed());
+      await isWithin(quiet, CLOSE_GRACE_MS);
+    }
+    isStoreClosed = true;
+    await release();
+  }
+
+  function isWithin(event: Promise<unknown>, ms: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const cancel = clock.after(ms, () => resolve(false));
+      void event.then(() => {
+        cancel();
+        resolve(true);
+      });
     });
-    await Promise.allSettled(running);
-    cancel();
+  }
+
+  async function release(): Promise<void> {
     await background.drain();
     await Promise.all([transport.close?.(), store.close()]);
+  }
+
+  try {
+    // The first key is durable before anything can ask for it.
+    await keys.active();
+  } catch (error) {
+    await release();
+    throw error;
   }
 
   const host: Host = {
@@ -222,18 +285,19 @@ export async function startHost(
     name,
     peers,
     keys: {
-      async current() {
-        const { certificate } = (await keys.active()).current;
-        return { ...peerKey(certificate), state: "current" };
-      },
-      all: () => keys.all(),
+      current: () =>
+        withStore(async () => {
+          const { certificate } = (await keys.active()).current;
+          return { ...peerKey(certificate), state: "current" };
+        }),
+      all: () => withStore(() => keys.all()),
     },
     call: call as Host["call"],
     handle,
     fetch: (request, connection) => answerFetch(handle, request, connection?.remoteAddress),
     observe: (observer) => events.observe(observer),
-    close: (closeOptions) => (closed ??= close(closeOptions)),
-    [Symbol.asyncDispose]: () => (closed ??= close()),
+    close: async (closeOptions) => close(closeOptions),
+    [Symbol.asyncDispose]: async () => close(),
   };
   // The APIs that services add, such as `host.sso`.
   return Object.assign(host, ...configuration.services.map((service) => partsOf(service).api?.(host as never))) as Host;

@@ -21,6 +21,7 @@ import { encodeFault } from "../xmlrpc/fault.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { FAULT, newKeyFault } from "./fault-table.ts";
 import { Fault } from "./fault.ts";
+import { Refusal, type Wrapping } from "./refusal.ts";
 
 const KEYSWAP = "system/keyswap";
 /** Its grammar is refused like any other method's, but it is looked at in clear (spec 7.1, S7). */
@@ -46,27 +47,6 @@ export interface ReceiverOptions {
   readonly random: ((bytes: number) => Uint8Array) | undefined;
 }
 
-/** How an answer is wrapped: a request that was signed is answered signed, one that was encrypted, encrypted (spec 7.4). */
-interface Wrapping {
-  readonly signWith?: KeyPair;
-  readonly encryptTo?: Certificate;
-}
-
-/** A request that is answered with a fault before any method runs. `error` is for the operator, `fault` for the sender. */
-class Refusal {
-  readonly fault: Fault;
-  readonly error: EnvelopeError | XmlRpcError;
-  readonly wrapping: Wrapping;
-  readonly peer: PeerRecord | undefined;
-
-  constructor(fault: Fault, error: Refusal["error"], wrapping: Wrapping = {}, peer?: PeerRecord) {
-    this.fault = fault;
-    this.error = error;
-    this.wrapping = wrapping;
-    this.peer = peer;
-  }
-}
-
 /** The server's side of a call: from the bytes of a request to the bytes of the answer, in the order of spec 7.1. */
 export class Receiver {
   readonly #options: ReceiverOptions;
@@ -81,9 +61,9 @@ export class Receiver {
       const envelope = this.#readOuter(body);
       switch (envelope.kind) {
         case "plain":
-          return await this.#servePlain(envelope.document);
+          return await this.#servePlain(envelope.document, context);
         case "signed":
-          return await this.#serveSigned(envelope.message);
+          return await this.#serveSigned(envelope.message, context);
         case "encrypted":
           return await this.#serveEncrypted(envelope.message, body.length, context);
       }
@@ -108,27 +88,28 @@ export class Receiver {
     } catch (error) {
       if (!(error instanceof EnvelopeError)) throw error;
       const isEncrypted = error.code === "MNET_ENVELOPE_TOO_LARGE" || rootNameOf(body) === "encryptedMessage";
-      throw new Refusal(isEncrypted ? FAULT.unreadable : FAULT.notPermittedTransport, error);
+      throw this.#refuseUnproved(isEncrypted ? FAULT.unreadable : FAULT.notPermittedTransport, error);
     }
   }
 
   /** Only `system/keyswap` is answered in clear (MNET-082, MNET-095). */
-  async #servePlain(document: Uint8Array): Promise<Uint8Array> {
+  async #servePlain(document: Uint8Array, context: RequestContext): Promise<Uint8Array> {
     const method = methodIn(document);
-    if (method === KEYSWAP) return this.#ownCertificate();
+    if (method === KEYSWAP) return this.#answerKeyswap({}, context);
     const error = new EnvelopeError("MNET_ENVELOPE_NOT_ENCRYPTED", "The request is neither encrypted nor signed.");
-    throw new Refusal(method === DOTTED_KEYSWAP ? FAULT.badMethodName : FAULT.notPermittedTransport, error);
+    throw this.#refuseUnproved(method === DOTTED_KEYSWAP ? FAULT.badMethodName : FAULT.notPermittedTransport, error);
   }
 
   /** Signed and not encrypted: answered in kind, to those who are who they say. */
-  async #serveSigned(message: SignedMessage): Promise<Uint8Array> {
+  async #serveSigned(message: SignedMessage, context: RequestContext): Promise<Uint8Array> {
     const { current } = await this.#options.keys.active();
-    if (methodIn(message.document) === KEYSWAP) return this.#wrap(await this.#ownCertificate(), { signWith: current });
+    if (methodIn(message.document) === KEYSWAP) return this.#answerKeyswap({ signWith: current }, context);
 
     const peer = await this.#options.directory.findSender(message.sender);
-    const isGenuine = peer !== undefined && this.#isSigned(message, peer);
     const error = new EnvelopeError("MNET_ENVELOPE_NOT_ENCRYPTED", "The request is signed and not encrypted.");
-    throw new Refusal(FAULT.notPermittedTransport, error, isGenuine ? { signWith: current } : {}, isGenuine ? peer : undefined);
+    throw peer && this.#isSigned(message, peer)
+      ? new Refusal(FAULT.notPermittedTransport, error, { signWith: current }, peer)
+      : this.#refuseUnproved(FAULT.notPermittedTransport, error);
   }
 
   // ── Encrypted ─────────────────────────────────────────────────────────────
@@ -140,7 +121,7 @@ export class Receiver {
     const encryptTo = this.#options.directory.certificateOf(peer);
     const { content, openedWith } = decrypted;
 
-    if (content.kind === "unsigned") return this.#serveUnsigned(content.document, encryptTo, peer);
+    if (content.kind === "unsigned") return this.#serveUnsigned(content.document, encryptTo, peer, context);
     if (content.message.signature.length === 0) {
       const error = new EnvelopeError("MNET_ENVELOPE_NOT_SIGNED", "The request has no signature.", { peer: peer.wwwroot });
       throw this.#refuseUnproved(FAULT.notSigned, error, { encryptTo }, peer);
@@ -153,7 +134,7 @@ export class Receiver {
     const message = this.#verify(encrypted, decrypted, encryptTo, peer);
     if (!(message instanceof VerifiedMessage)) {
       if (methodIn(content.message.document) === KEYSWAP && !this.#options.hidePeers) {
-        return this.#wrap(await this.#ownCertificate(), wrapping);
+        return this.#answerKeyswap(wrapping, context);
       }
       throw this.#refuseUnproved(faultOf(message), message, wrapping, peer);
     }
@@ -189,6 +170,7 @@ export class Receiver {
       report(body);
       return body;
     } catch (error) {
+      if (error instanceof Refusal) throw new Refusal(error.fault, error.error, wrapping, peer);
       if (!(error instanceof Fault)) throw error;
       const body = this.#wrap(encodeFault(error.faultCode, error.faultString, { dialect: call.dialect ?? peer.dialect }), wrapping);
       report(body, error);
@@ -217,11 +199,16 @@ export class Receiver {
   }
 
   /** Encrypted, but nobody signed it: refused, unless it asks for our key (MNET-083, MNET-095). */
-  async #serveUnsigned(document: Uint8Array, encryptTo: Certificate, peer: PeerRecord): Promise<Uint8Array> {
+  async #serveUnsigned(
+    document: Uint8Array,
+    encryptTo: Certificate,
+    peer: PeerRecord,
+    context: RequestContext,
+  ): Promise<Uint8Array> {
     const method = methodIn(document);
     const error = new EnvelopeError("MNET_ENVELOPE_NOT_SIGNED", "The request is not signed.", { peer: peer.wwwroot });
     if (method === undefined) throw new Refusal(FAULT.unreadable, error, {}, peer);
-    if (method === KEYSWAP && !this.#options.hidePeers) return this.#wrap(await this.#ownCertificate(), { encryptTo });
+    if (method === KEYSWAP && !this.#options.hidePeers) return this.#answerKeyswap({ encryptTo }, context);
     throw this.#refuseUnproved(FAULT.notSigned, error, { encryptTo }, peer);
   }
 
@@ -297,9 +284,15 @@ export class Receiver {
 
   // ── Answers ───────────────────────────────────────────────────────────────
 
-  async #ownCertificate(): Promise<Uint8Array> {
+  /** Our certificate is public: whoever asks gets it, wrapped as the request was (MNET-095). Nothing is stored. */
+  async #answerKeyswap(wrapping: Wrapping, { remoteAddress }: RequestContext): Promise<Uint8Array> {
     const { current } = await this.#options.keys.active();
-    return encodeResult(current.certificate.pem);
+    this.#options.emit({
+      type: "keyswap.answered",
+      level: "debug",
+      ...(remoteAddress !== undefined && { remoteAddress }),
+    });
+    return this.#wrap(encodeResult(current.certificate.pem), wrapping);
   }
 
   /** A refusal of somebody who has not proved who it is: in hiding, all of these are one. */

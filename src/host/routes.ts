@@ -34,26 +34,26 @@ export class Routes {
     this.#basePath = new URL(options.wwwroot).pathname.replace(/\/$/, "");
   }
 
-  /** Whether the path is answered here, so that a door can leave the body of any other alone. */
-  owns(path: string): boolean {
-    return this.#routeOf(path) !== undefined;
+  /** Whether the request is answered here, so that a door can leave the body of any other alone. */
+  owns(request: HttpRequest): boolean {
+    return this.#routeOf(request) !== undefined;
   }
 
   /** `undefined`: not MNet's. */
   async handle(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse | undefined> {
-    switch (this.#routeOf(request.path)) {
+    switch (this.#routeOf(request)) {
       case "rpc":
         return this.#options.enabled ? this.#receive(request, signal) : disabled();
       case "public-key":
         return this.#options.enabled ? this.#publicKey(request) : disabled();
       case "home":
-        return this.#options.homePage && !request.hasNextHandler ? this.#homePage(request) : undefined;
+        return this.#homePage(request);
       default:
         return undefined;
     }
   }
 
-  #routeOf(path: string): "rpc" | "public-key" | "home" | undefined {
+  #routeOf({ path, hasNextHandler }: HttpRequest): "rpc" | "public-key" | "home" | undefined {
     const [pathname = ""] = path.split("?", 1);
     if (!pathname.startsWith(this.#basePath)) return undefined;
     switch (pathname.slice(this.#basePath.length)) {
@@ -63,7 +63,7 @@ export class Routes {
         return "public-key";
       case "":
       case "/":
-        return "home";
+        return this.#options.homePage && !hasNextHandler ? "home" : undefined;
       default:
         return undefined;
     }

@@ -117,7 +117,8 @@ export async function fetchTitle(http: HttpClient, route: Route, signal?: AbortS
   try {
     const { status, body } = await http.exchange(route, {
       method: "GET",
-      url: new URL(route.wwwroot),
+      // With the slash, without which web servers redirect to the directory of a site that lives in one.
+      url: new URL(`${route.wwwroot}/`),
       maxBytes: MAXIMUM_PAGE_BYTES,
       signal,
     });

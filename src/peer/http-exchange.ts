@@ -1,3 +1,4 @@
+import { abortWith } from "../core/abort.ts";
 import type { Clock } from "../core/clock.ts";
 import { TransportError } from "../core/errors.ts";
 import type { Wwwroot } from "../core/ids.ts";
@@ -37,9 +38,10 @@ export class HttpClient {
    * any redirect; an aborted one rejects with `signal.reason`.
    */
   async exchange(route: Route, { method, url, body, contentType, maxBytes, signal }: HttpExchange): Promise<TransportResponse> {
-    const timeout = new AbortController();
+    const ending = new AbortController();
+    const unfollow = abortWith(ending, signal);
     const cancel = this.#clock.after(route.timeoutMs, () => {
-      timeout.abort(
+      ending.abort(
         new TransportError("MNET_TRANSPORT_TIMEOUT", `${url.href} did not answer within ${route.timeoutMs} ms.`, {
           url: url.href,
           peer: route.wwwroot,
@@ -60,7 +62,7 @@ export class HttpClient {
         maxBytes,
         tls: route.tls,
         allowAddresses: route.allowAddresses,
-        signal: signal ? AbortSignal.any([signal, timeout.signal]) : timeout.signal,
+        signal: ending.signal,
       });
       if (response.status >= 300 && response.status < 400) {
         throw new TransportError(
@@ -72,12 +74,18 @@ export class HttpClient {
       return { ...response, body: withoutLeadingSpace(response.body) };
     } finally {
       cancel();
+      unfollow();
     }
   }
 }
 
-/** A PHP site with an empty line in its configuration sends that first; Moodle's client overlooks it (spec 4.4). */
+/**
+ * A PHP site with an empty line or a byte order mark in its configuration file sends that first; Moodle's client
+ * overlooks it (spec 4.4).
+ */
 function withoutLeadingSpace(body: Uint8Array): Uint8Array {
-  const start = body.findIndex((byte) => byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09);
+  const start = body.findIndex((byte) => !OVERLOOKED.has(byte));
   return start > 0 ? body.subarray(start) : body;
 }
+
+const OVERLOOKED = new Set(Buffer.from(" \t\r\n\u{feff}"));

@@ -6,6 +6,7 @@ import { listing, type Listing } from "../core/listing.ts";
 import type { ApplicationName, Peer, PeerRef } from "../core/peer-snapshot.ts";
 import { Certificate } from "../crypto/certificate.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
+import { checkAddOptions, checkServiceFlags } from "./check-options.ts";
 import { fetchTitle, introduceOurselves } from "./handshake.ts";
 import type { HttpClient, Route } from "./http-exchange.ts";
 import type { PeerDirectory } from "./peer-directory.ts";
@@ -35,7 +36,8 @@ export interface Peers {
    * A peer that was removed is revived under its old id.
    *
    * Throws `MNET_PEER_EXISTS` for a site that is known, also under a confusable spelling; `TransportError` if it does
-   * not answer; `KeyError` for a certificate that is unusable or not its own.
+   * not answer; `KeyError` for a certificate that is unusable or not its own; `MNET_CONFIG_INVALID` with the path of a
+   * wrong option.
    */
   add(url: string, options?: AddPeerOptions): Promise<Peer>;
   /** By exact wwwroot or id, in any state but deleted. Throws `MNET_PEER_UNKNOWN`. */
@@ -77,9 +79,11 @@ export interface PeersOptions {
 /** `Peers` over a store. */
 export function createPeers(options: PeersOptions): Peers {
   const { self, store, directory, keys, http, catalogue, limits, emit } = options;
+  let allHostsChange = Promise.resolve();
 
   return {
     async add(url, addOptions = {}) {
+      checkAddOptions(addOptions);
       const wwwroot = parseWwwroot(url, "url");
       const canonical = canonicalWwwroot(wwwroot);
       if (canonical === canonicalWwwroot(self)) throw invalid("url", `${wwwroot} is this host itself.`);
@@ -122,11 +126,12 @@ export function createPeers(options: PeersOptions): Peers {
     },
 
     async remove(peer) {
-      const removed = await change(peer, (record) => ({ ...record, state: "deleted", services: {} }));
+      const removed = await change(peer, (record) => ({ ...withoutHeld(record), state: "deleted", services: {} }));
       tell(removed, ["state", "services"]);
     },
 
     async setServices(peer, flags) {
+      checkServiceFlags(flags);
       for (const [service, flag] of Object.entries(flags)) {
         if (publishes(flag) && !catalogue.serves(service)) {
           throw invalid(`services.${service}`, `This host does not serve ${service}, so it cannot publish it.`);
@@ -136,7 +141,8 @@ export function createPeers(options: PeersOptions): Peers {
         }
       }
       if (peer === "all-hosts") {
-        await store.setAllHostsServices(merge(await store.allHostsServices(), flags));
+        await changeAllHosts(flags);
+        emit({ type: "peer.changed", level: "info", state: "active", changed: ["services"] });
         return;
       }
       tell(await change(peer, (record) => ({ ...record, services: merge(record.services, flags) })), ["services"]);
@@ -162,9 +168,11 @@ export function createPeers(options: PeersOptions): Peers {
     const { inserted, peer: record } = await store.insert(peer);
     if (inserted) return record;
     const isRemoved = record.state === "deleted" && record.wwwroot === peer.wwwroot;
-    const revived = isRemoved ? await store.update({ ...record, ...peer, retired: record.retired }) : undefined;
-    if (!revived) throw peerExists(peer.wwwroot, directory.snapshot(record));
-    return revived;
+    const { id, version, retired } = record;
+    const revived = isRemoved ? await store.update({ ...peer, id, version, retired }) : undefined;
+    if (revived) return revived;
+    // Somebody else may have revived it meanwhile.
+    throw peerExists(peer.wwwroot, directory.snapshot((await directory.find(id)) ?? record));
   }
 
   /** Somebody else may change the peer at the same moment: then once more, on what it is by then. */
@@ -173,6 +181,15 @@ export function createPeers(options: PeersOptions): Peers {
       const updated = await store.update(edit(await directory.get(id)));
       if (updated) return updated;
     }
+  }
+
+  /** One after the other: the store replaces what is there, so of two at once one would be lost. */
+  function changeAllHosts(flags: ServiceFlags): Promise<void> {
+    const change = allHostsChange.then(async () => {
+      await store.setAllHostsServices(merge(await store.allHostsServices(), flags));
+    });
+    allHostsChange = change.catch(() => undefined);
+    return change;
   }
 
   function tell({ id, wwwroot, state }: PeerRecord, changed: readonly string[]): void {
@@ -190,6 +207,11 @@ const routeTo = (wwwroot: Wwwroot, timeoutMs: number, settings: PeerSettings = {
   allowAddresses: settings.allowAddresses ?? [],
   timeoutMs: settings.timeoutMs ?? timeoutMs,
 });
+
+/** A key that waited for approval waits no longer. */
+function withoutHeld({ held: _held, ...record }: PeerRecord): PeerRecord {
+  return record;
+}
 
 /** A row without a box is no row (spec 1.4). */
 const merge = (services: ServiceFlags, flags: ServiceFlags): ServiceFlags =>

@@ -28,5 +28,6 @@ function resolveEntity(whole: string, name: string): string {
   const digits = /^#(?:x([0-9a-f]+)|(\d+))$/i.exec(name);
   if (!digits) return ENTITIES[name] ?? whole;
   const code = digits[1] ? Number.parseInt(digits[1], 16) : Number(digits[2]);
-  return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : whole;
+  const isCharacter = code > 0 && code <= 0x10ffff && !(code >= 0xd800 && code <= 0xdfff);
+  return isCharacter ? String.fromCodePoint(code) : whole;
 }

@@ -22,12 +22,13 @@ export function parseWwwroot(url: string, option = "wwwroot"): Wwwroot {
 }
 
 function whyNot(wwwroot: string): string | undefined {
-  if (!/^https?:\/\//.test(wwwroot)) return "it must begin with https:// or http://";
+  const [, authority] = /^https?:\/\/([^/?#]*)/.exec(wwwroot) ?? [];
+  if (authority === undefined) return "it must begin with https:// or http://";
   if (wwwroot.length > MAXIMUM_LENGTH) return `it has more than ${MAXIMUM_LENGTH} characters`;
   if (!/^[!-~]+$/.test(wwwroot)) return "it must be ASCII without spaces (a domain in its xn-- form)";
-  if (!URL.canParse(wwwroot)) return "it is not a URL";
-  const { username, password } = new URL(wwwroot);
-  if (username || password) return "it holds a user name";
+  // A URL parser takes the first part of the path for a missing host.
+  if (authority === "" || !URL.canParse(wwwroot)) return "it is not a URL";
+  if (authority.includes("@")) return "it holds a user name";
   if (/[?#]/.test(wwwroot)) return "it has a query or fragment";
   if (/[<>"'\\^`{|}]/.test(wwwroot)) return "it has characters that do not belong in a URL";
   return undefined;

@@ -49,7 +49,7 @@ export function testNetwork(options: { readonly startAt?: Date } = {}): TestNetw
       if (!host) throw unreachable(request);
       const failure = failures.get(host.wwwroot);
       if (failure) return failed(failure, request);
-      const response = await host.handle({
+      const handled = host.handle({
         method: request.method,
         path: request.url.pathname + request.url.search,
         headers: request.headers,
@@ -57,7 +57,9 @@ export function testNetwork(options: { readonly startAt?: Date } = {}): TestNetw
         remoteAddress: "127.0.0.1",
         signal: request.signal,
       });
+      const response = await Promise.race([handled, aborted(request.signal)]);
       const { status, headers, body } = response ?? { status: 404, headers: [], body: new Uint8Array() };
+      if (body.length > request.maxBytes) throw tooLarge(request);
       return { status, headers: Object.fromEntries(headers), body };
     },
   };
@@ -68,11 +70,7 @@ export function testNetwork(options: { readonly startAt?: Date } = {}): TestNetw
     if (failure !== "timeout") {
       return Promise.resolve({ status: 200, headers: {}, body: Buffer.from(BODIES[failure], "latin1") });
     }
-    return new Promise((_resolve, reject) => {
-      request.signal.addEventListener("abort", () => {
-        reject(request.signal.reason as Error);
-      });
-    });
+    return aborted(request.signal);
   }
 
   return {
@@ -98,7 +96,8 @@ export function testNetwork(options: { readonly startAt?: Date } = {}): TestNetw
     fail: (wwwroot, how) => void failures.set(wwwroot, how),
     heal: (wwwroot) => void failures.delete(wwwroot),
     async [Symbol.asyncDispose]() {
-      await Promise.all([...hosts.values()].map((host) => host.close()));
+      // What still waits for something that never comes sees time go by.
+      await Promise.all([...[...hosts.values()].map((host) => host.close()), clock.advance(CLOSE_MS)]);
     },
   };
 }
@@ -108,6 +107,23 @@ const BODIES = {
   empty: "",
   garbage: "\x00\x01\xfe\xff MNet? Never heard of it.",
 } as const;
+
+/** As long as a host may take to close. */
+const CLOSE_MS = 11_000;
+
+/** Rejects when the signal aborts, for its reason. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const abort = (): void => reject(signal.reason as Error);
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort, { once: true });
+  });
+}
+
+const tooLarge = ({ url, maxBytes }: TransportRequest): TransportError =>
+  new TransportError("MNET_TRANSPORT_TOO_LARGE", `The answer of ${url.href} has more than ${maxBytes} bytes.`, {
+    url: url.href,
+  });
 
 const unreachable = ({ url }: TransportRequest): TransportError =>
   new TransportError("MNET_TRANSPORT_UNREACHABLE", `${url.host} cannot be reached.`, { url: url.href, retryable: true });

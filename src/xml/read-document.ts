@@ -36,7 +36,8 @@ export function rootNameOf(bytes: Uint8Array): string | undefined {
 
 /** Longest part of a document that is searched for its root element. */
 const PROLOGUE_LENGTH = 1024;
-const PROLOGUE = /^(?:\xef\xbb\xbf)?[ \t\r\n]{0,64}(?:<\?xml[^<>?]{0,128}\?>)?[ \t\r\n]{0,256}<([A-Za-z]{1,64})[ \t\r\n/>]/;
+/** White space before the declaration makes it a processing instruction, and the request none of ours (spec 4.4). */
+const PROLOGUE = /^(?:\xef\xbb\xbf)?(?:<\?xml[^<>?]{0,128}\?>)?[ \t\r\n]{0,256}<([A-Za-z]{1,64})[ \t\r\n/>]/;
 
 const DECLARATION =
   /^<\?xml[ \t\r\n]{1,8}version=(["'])1\.[01]\1(?:[ \t\r\n]{1,8}encoding=(["'])(?<encoding>[A-Za-z0-9._-]{1,32})\2)?(?:[ \t\r\n]{1,8}standalone=(["'])(?:yes|no)\4)?[ \t\r\n]{0,8}\?>$/;
@@ -59,7 +60,6 @@ class DocumentReader {
   }
 
   read(): XmlElement {
-    this.#skipSpace();
     this.#readDeclaration();
     this.#skipSpace();
     const root = this.#readTree();

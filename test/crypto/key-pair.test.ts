@@ -1,13 +1,12 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, sign, verify } from "node:crypto";
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
-import { Certificate } from "../../src/crypto/certificate.ts";
 import { KeyPair, SESSION_KEY_LENGTH } from "../../src/crypto/key-pair.ts";
 import { decryptRaw, modulusOf, wrapKey } from "../../src/crypto/rsa.ts";
 import { selfSignedCertificate } from "../../src/keys/self-signed-certificate.ts";
 import { codeOf } from "../support/code-of.ts";
 import { RECORDINGS, recordedPems } from "../support/fixtures.ts";
-import { makeSite, rsaPublicKey, certificatePemFor } from "../support/sites.ts";
+import { makeSite } from "../support/sites.ts";
 import { decryptionVectors, VECTORS_ABSENT } from "../support/vectors.ts";
 
 const site = makeSite("https://a.example", { bits: 2048 });
@@ -149,14 +148,6 @@ describe("KeyPair", () => {
       ["as much as fits in the bytes", Buffer.alloc(256, 255)],
     ])("SEC-007 refuses %s", (_, wrapped) => {
       expect(key.fits(wrapped)).toBe(false);
-    });
-
-    it("SEC-007 goes by the bytes of an odd size", () => {
-      const certificate = Certificate.parse(
-        certificatePemFor(rsaPublicKey(Buffer.concat([Buffer.from([1]), Buffer.alloc(256, 255)]), 3n), "https://x.example"),
-      );
-      expect(certificate.modulusBits).toBe(2049);
-      expect(wrapKey(certificate.publicKey, randomBytes(16))).toHaveLength(257);
     });
   });
 

@@ -52,7 +52,9 @@ describe("tarball", () => {
     const wanted = /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md|dist\/.+\.(js|js\.map|d\.ts))$/;
     expect(packed.filter((file) => !wanted.test(file))).toEqual([]);
     const targets = subpaths.flatMap(({ types, default: code }) => [types, code]).concat(Object.values(manifest.bin));
-    const promised = targets.map((path) => posix.normalize(path)).concat("package.json", "README.md", "LICENSE");
+    const promised = targets
+      .map((path) => posix.normalize(path))
+      .concat("package.json", "README.md", "LICENSE", "CHANGELOG.md", "SECURITY.md");
     expect(packed).toEqual(expect.arrayContaining(promised));
   });
 

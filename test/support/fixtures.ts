@@ -48,6 +48,8 @@ export interface RecordedMessage {
   readonly keys: readonly KeyPair[];
   /** The current certificate of a site at that moment. */
   readonly certificateOf: (wwwroot: string) => Certificate | undefined;
+  /** Certificates that the site had before, newest first. */
+  readonly archivedCertificatesOf: (wwwroot: string) => readonly Certificate[];
 }
 
 interface PemPair {
@@ -114,6 +116,8 @@ export function recordedMessage(
     to: to ?? undefined,
     keys: (ring ? [ring.current, ...ring.archived] : []).flatMap((id) => recordedKeyPair(recording, id) ?? []),
     certificateOf: (wwwroot) => recordedKeyPair(recording, exchange.keys[wwwroot]?.current ?? "")?.certificate,
+    archivedCertificatesOf: (wwwroot) =>
+      (exchange.keys[wwwroot]?.archived ?? []).flatMap((id) => recordedKeyPair(recording, id)?.certificate ?? []),
   };
 }
 

@@ -36,8 +36,10 @@ export function systemMethods({ catalogue, flagFor, ownCertificate }: SystemCont
     const entries: XmlRpcValue[] = [];
     for (const name of catalogue.serviceNames()) {
       const flag = await flagFor(peer, name);
-      if (flag === "off") continue;
-      entries.push({ name, apiversion: API_VERSION, publish: box(publishes(flag)), subscribe: box(subscribes(flag)) });
+      // What was published once may be served no longer.
+      const isPublished = publishes(flag) && catalogue.serves(name);
+      if (!isPublished && !subscribes(flag)) continue;
+      entries.push({ name, apiversion: API_VERSION, publish: box(isPublished), subscribe: box(subscribes(flag)) });
     }
     return entries;
   }

@@ -1,0 +1,26 @@
+import type { CallError, EnvelopeError, XmlRpcError } from "../core/errors.ts";
+import type { Certificate } from "../crypto/certificate.ts";
+import type { KeyPair } from "../crypto/key-pair.ts";
+import type { PeerRecord } from "../peer/peer-store.ts";
+import type { Fault } from "./fault.ts";
+
+/** How an answer is wrapped: a request that was signed is answered signed, one that was encrypted, encrypted (spec 7.4). */
+export interface Wrapping {
+  readonly signWith?: KeyPair;
+  readonly encryptTo?: Certificate;
+}
+
+/** A request that is answered with a fault before any method runs. `error` is for the operator, `fault` for the sender. */
+export class Refusal {
+  readonly fault: Fault;
+  readonly error: EnvelopeError | XmlRpcError | CallError;
+  readonly wrapping: Wrapping;
+  readonly peer: PeerRecord | undefined;
+
+  constructor(fault: Fault, error: Refusal["error"], wrapping: Wrapping = {}, peer?: PeerRecord) {
+    this.fault = fault;
+    this.error = error;
+    this.wrapping = wrapping;
+    this.peer = peer;
+  }
+}
