@@ -12,7 +12,9 @@ export function printable(text: string, maximum = 200): string {
 }
 
 /** The same for a text of several lines, which is kept whole. */
-export const printableLines = (text: string): string => text.replaceAll("\r\n", "\n").replace(COMMANDS_BUT_LAYOUT, escaped);
+export const printableLines = (text: string): string =>
+  text.replaceAll("\r\n", "\n").replace(COMMANDS_BUT_LAYOUT, escaped);
 
 /** JSON for programs, in which nothing can be taken for a terminal's command either. Reads back as the same value. */
-export const printableJson = (value: unknown): string => JSON.stringify(value, undefined, 2).replace(COMMANDS_BUT_LAYOUT, escaped);
+export const printableJson = (value: unknown): string =>
+  JSON.stringify(value, undefined, 2).replace(COMMANDS_BUT_LAYOUT, escaped);

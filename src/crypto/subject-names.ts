@@ -73,6 +73,7 @@ function childrenOf(content: Buffer): Element[] {
   while (at < content.length) {
     const tag = content.readUInt8(at);
     const first = content.readUInt8(at + 1);
+    if (first === 0x80) throw new RangeError("of indefinite length"); // BER, not DER
     const lengthBytes = first < 0x80 ? 0 : first & 0x7f;
     const length = lengthBytes === 0 ? first : content.readUIntBE(at + 2, lengthBytes);
     const start = at + 2 + lengthBytes;

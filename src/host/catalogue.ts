@@ -11,7 +11,9 @@ export class Catalogue {
     for (const { methods } of services.map(partsOf)) {
       for (const method of methods) {
         if (this.#methods.has(method.name)) {
-          throw new ConfigError("MNET_CONFIG_INVALID", `Two services have the method ${method.name}.`, { option: "services" });
+          throw new ConfigError("MNET_CONFIG_INVALID", `Two services have the method ${method.name}.`, {
+            option: "services",
+          });
         }
         this.#methods.set(method.name, method);
         const isServed = method.invoke !== undefined;

@@ -114,7 +114,9 @@ const SCHEMA = v.strictObject({
       modulusBits: integer(2048, 4096),
     }),
   ),
-  network: v.optional(v.strictObject({ timeoutMs: integer(1, MAXIMUM_DELAY_MS), allowAddresses: v.optional(v.array(v.string())) })),
+  network: v.optional(
+    v.strictObject({ timeoutMs: integer(1, MAXIMUM_DELAY_MS), allowAddresses: v.optional(v.array(v.string())) }),
+  ),
   limits: v.optional(
     v.strictObject({
       requestBytes: integer(1024),

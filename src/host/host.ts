@@ -68,12 +68,7 @@ export interface Host extends AsyncDisposable {
    * Calls by wire name: positional parameters, the value as it came. Of the system methods all but `system/keyswap` are
    * always allowed; any other must be in a described service that is subscribed (spec 8.1).
    */
-  call(
-    peer: PeerRef,
-    method: string,
-    params?: readonly XmlRpcValue[],
-    options?: RawCallOptions,
-  ): Promise<XmlRpcValue>;
+  call(peer: PeerRef, method: string, params?: readonly XmlRpcValue[], options?: RawCallOptions): Promise<XmlRpcValue>;
 
   /** Web-standard door, for Hono and others. 404 for what is not MNet's. */
   fetch(request: Request, connection?: { readonly remoteAddress?: string }): Promise<Response>;
@@ -129,7 +124,17 @@ export async function startHost(
   const ownCertificate = async (): Promise<string> => (await keys.active()).current.certificate.pem;
   const directory = new PeerDirectory({ store: store.peers, clock, background, timeoutMs });
   const http = new HttpClient(transport, clock);
-  const allPeers = createPeers({ self: wwwroot, store: store.peers, directory, keys, http, catalogue, limits, timeoutMs, emit });
+  const allPeers = createPeers({
+    self: wwwroot,
+    store: store.peers,
+    directory,
+    keys,
+    http,
+    catalogue,
+    limits,
+    timeoutMs,
+    emit,
+  });
   const client = new PeerClient({ self: wwwroot, keys, http, directory, clock, limits, emit, random });
   const system = systemMethods({ catalogue, ownCertificate, flagFor: directory.flagFor.bind(directory) });
   const dispatcher = new Dispatcher({ catalogue, system, directory, limits, emit });
@@ -240,9 +245,13 @@ export async function startHost(
     return inFlight((signal) => routes.handle(request, signal), request.signal);
   }
 
-  function close({ timeoutMs: patience = DEFAULT_CLOSE_TIMEOUT_MS }: { readonly timeoutMs?: number } = {}): Promise<void> {
+  function close({
+    timeoutMs: patience = DEFAULT_CLOSE_TIMEOUT_MS,
+  }: { readonly timeoutMs?: number } = {}): Promise<void> {
     if (!(patience >= 0 && patience <= MAXIMUM_DELAY_MS)) {
-      throw new ConfigError("MNET_CONFIG_INVALID", `timeoutMs must be 0 to ${MAXIMUM_DELAY_MS}.`, { option: "timeoutMs" });
+      throw new ConfigError("MNET_CONFIG_INVALID", `timeoutMs must be 0 to ${MAXIMUM_DELAY_MS}.`, {
+        option: "timeoutMs",
+      });
     }
     return (closed ??= shutDown(patience));
   }

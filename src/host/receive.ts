@@ -5,7 +5,12 @@ import type { Wwwroot } from "../core/ids.ts";
 import type { Limits } from "../core/limits.ts";
 import type { Certificate } from "../crypto/certificate.ts";
 import type { KeyPair } from "../crypto/key-pair.ts";
-import { decryptMessage, encryptMessage, type DecryptedMessage, type EncryptedMessage } from "../envelope/encrypted-message.ts";
+import {
+  decryptMessage,
+  encryptMessage,
+  type DecryptedMessage,
+  type EncryptedMessage,
+} from "../envelope/encrypted-message.ts";
 import { readEnvelope, type Envelope } from "../envelope/open.ts";
 import { signMessage, type SignedMessage } from "../envelope/signed-message.ts";
 import { requireOneSender, VerifiedMessage, verifySignature } from "../envelope/verified-message.ts";
@@ -123,7 +128,9 @@ export class Receiver {
 
     if (content.kind === "unsigned") return this.#serveUnsigned(content.document, encryptTo, peer, context);
     if (content.message.signature.length === 0) {
-      const error = new EnvelopeError("MNET_ENVELOPE_NOT_SIGNED", "The request has no signature.", { peer: peer.wwwroot });
+      const error = new EnvelopeError("MNET_ENVELOPE_NOT_SIGNED", "The request has no signature.", {
+        peer: peer.wwwroot,
+      });
       throw this.#refuseUnproved(FAULT.notSigned, error, { encryptTo }, peer);
     }
     const wrapping = { signWith: keys.current, encryptTo };
@@ -172,7 +179,10 @@ export class Receiver {
     } catch (error) {
       if (error instanceof Refusal) throw new Refusal(error.fault, error.error, wrapping, peer);
       if (!(error instanceof Fault)) throw error;
-      const body = this.#wrap(encodeFault(error.faultCode, error.faultString, { dialect: call.dialect ?? peer.dialect }), wrapping);
+      const body = this.#wrap(
+        encodeFault(error.faultCode, error.faultString, { dialect: call.dialect ?? peer.dialect }),
+        wrapping,
+      );
       report(body, error);
       return body;
     }
@@ -226,10 +236,20 @@ export class Receiver {
    * its call is not executed (spec 7.6, MNET-079 to 081). It is told even if its own signature does not verify, or two
    * sites that both rotated would go round in circles (spec 7.5).
    */
-  #newKey(message: SignedMessage, openedWith: KeyPair, current: KeyPair, encryptTo: Certificate, peer: PeerRecord): Refusal {
-    const error = new EnvelopeError("MNET_ENVELOPE_DECRYPTION_FAILED", "The request is encrypted to an archived key of ours.", {
-      peer: peer.wwwroot,
-    });
+  #newKey(
+    message: SignedMessage,
+    openedWith: KeyPair,
+    current: KeyPair,
+    encryptTo: Certificate,
+    peer: PeerRecord,
+  ): Refusal {
+    const error = new EnvelopeError(
+      "MNET_ENVELOPE_DECRYPTION_FAILED",
+      "The request is encrypted to an archived key of ours.",
+      {
+        peer: peer.wwwroot,
+      },
+    );
     const wrapping = { signWith: openedWith, encryptTo };
     return this.#options.hidePeers && !this.#isSigned(message, peer)
       ? this.#refuseUnproved(FAULT.unreadable, error)
@@ -297,7 +317,9 @@ export class Receiver {
 
   /** A refusal of somebody who has not proved who it is: in hiding, all of these are one. */
   #refuseUnproved(fault: Fault, error: EnvelopeError, wrapping: Wrapping = {}, peer?: PeerRecord): Refusal {
-    return this.#options.hidePeers ? new Refusal(FAULT.unreadable, error, {}, peer) : new Refusal(fault, error, wrapping, peer);
+    return this.#options.hidePeers
+      ? new Refusal(FAULT.unreadable, error, {}, peer)
+      : new Refusal(fault, error, wrapping, peer);
   }
 
   #refuse({ fault, error, wrapping, peer }: Refusal, { remoteAddress }: RequestContext): Uint8Array {
@@ -315,7 +337,9 @@ export class Receiver {
 
   #wrap(document: Uint8Array, { signWith, encryptTo }: Wrapping): Uint8Array {
     const { self: sender, clock, random } = this.#options;
-    const signed = signWith ? signMessage(document, { sender, key: signWith, timestamp: new Date(clock.now()) }) : document;
+    const signed = signWith
+      ? signMessage(document, { sender, key: signWith, timestamp: new Date(clock.now()) })
+      : document;
     return encryptTo ? encryptMessage(signed, { sender, recipient: encryptTo, random }) : signed;
   }
 }

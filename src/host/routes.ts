@@ -141,4 +141,8 @@ const notAllowed = (allowed: string): HttpResponse =>
   respond(405, TEXT, `This address answers ${allowed} only.\n`, [["allow", allowed]]);
 
 const disabled = (): HttpResponse =>
-  respond(404, HTML, "<!doctype html>\n<title>Not found</title>\n<p>Moodle networking is switched off on this site.</p>\n");
+  respond(
+    404,
+    HTML,
+    "<!doctype html>\n<title>Not found</title>\n<p>Moodle networking is switched off on this site.</p>\n",
+  );

@@ -1,5 +1,7 @@
 import type { KeyStore } from "../keys/key-store.ts";
 import type { PeerStore } from "../peer/peer-store.ts";
+import type { ReplayStore } from "../peer/replay-store.ts";
+import type { StatsStore } from "../peer/stats-store.ts";
 import type { LogStore } from "./log-store.ts";
 
 /**
@@ -11,6 +13,10 @@ export interface Store {
   readonly keys: KeyStore;
   /** The other sites. */
   readonly peers: PeerStore;
+  /** Messages that were taken. */
+  readonly replay: ReplayStore;
+  /** Figures of each peer. */
+  readonly stats: StatsStore;
   /** What happened. */
   readonly log: LogStore;
   /** Makes a new, empty embedded database ready; checks that any other is up to date, else throws `MNET_STORE_MIGRATION_NEEDED` or `MNET_STORE_TOO_NEW`. */

@@ -28,4 +28,11 @@ export interface KeyStore {
    * @returns `false`, and no change, if another key is current by now or `next` is not prepared.
    */
   promote(next: Fingerprint, expected: Fingerprint | undefined, now: number): Promise<boolean>;
+  /**
+   * Marks a prepared or archived key as revoked and forgets its private half (SEC-050). The current key cannot be
+   * revoked: promote another first. Unknown and revoked keys: no change.
+   */
+  revoke(fingerprint: Fingerprint): Promise<void>;
+  /** Forgets archived keys beyond the newest `generations`, and prepared ones that were never promoted and are older than a day. */
+  prune(generations: number, now: number): Promise<void>;
 }

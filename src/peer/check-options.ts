@@ -25,7 +25,10 @@ const ADD_OPTIONS = v.strictObject({
   signal,
 });
 
-const FLAGS = v.record(v.string(), v.optional(v.picklist(["publish", "subscribe", "both", "off"] satisfies ServiceFlag[])));
+const FLAGS = v.record(
+  v.string(),
+  v.optional(v.picklist(["publish", "subscribe", "both", "off"] satisfies ServiceFlag[])),
+);
 
 /** Checks the options of `peers.add`. Throws `MNET_CONFIG_INVALID` with the path of the wrong one. */
 export function checkAddOptions(options: unknown): void {
@@ -47,7 +50,7 @@ function check(schema: v.GenericSchema, input: unknown, above: readonly string[]
   });
 }
 
-function areNetworks(networks: readonly string[]): boolean {
+function areNetworks(networks: string[]): boolean {
   try {
     new AddressPolicy(networks);
     return true;

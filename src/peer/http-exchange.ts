@@ -37,7 +37,10 @@ export class HttpClient {
    * One exchange. Throws what `Transport.exchange` throws, `MNET_TRANSPORT_TIMEOUT`, and `MNET_TRANSPORT_REDIRECT` for
    * any redirect; an aborted one rejects with `signal.reason`.
    */
-  async exchange(route: Route, { method, url, body, contentType, maxBytes, signal }: HttpExchange): Promise<TransportResponse> {
+  async exchange(
+    route: Route,
+    { method, url, body, contentType, maxBytes, signal }: HttpExchange,
+  ): Promise<TransportResponse> {
     const ending = new AbortController();
     const unfollow = abortWith(ending, signal);
     const cancel = this.#clock.after(route.timeoutMs, () => {

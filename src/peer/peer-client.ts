@@ -51,7 +51,12 @@ export class PeerClient {
    * Throws `TransportError`, `EnvelopeError`, `XmlRpcError`, `RemoteFault`, `PeerError` `MNET_PEER_CLOCK_AHEAD`; an
    * aborted call rejects with `signal.reason`.
    */
-  async call(peer: PeerRecord, method: string, params: readonly XmlRpcValue[], signal?: AbortSignal): Promise<XmlRpcValue> {
+  async call(
+    peer: PeerRecord,
+    method: string,
+    params: readonly XmlRpcValue[],
+    signal?: AbortSignal,
+  ): Promise<XmlRpcValue> {
     const { clock, directory, emit, self, random } = this.#options;
     const started = clock.now();
     const reference = { id: peer.id, wwwroot: peer.wwwroot };
@@ -118,7 +123,9 @@ export class PeerClient {
     if (decrypted.content.kind === "unsigned") {
       throw (
         this.#faultIn(decrypted.content.document, call) ??
-        new EnvelopeError("MNET_ENVELOPE_NOT_SIGNED", `${peer.wwwroot} answered without a signature.`, { peer: peer.wwwroot })
+        new EnvelopeError("MNET_ENVELOPE_NOT_SIGNED", `${peer.wwwroot} answered without a signature.`, {
+          peer: peer.wwwroot,
+        })
       );
     }
     this.#requireSender(decrypted.content.message, peer);
@@ -141,8 +148,14 @@ export class PeerClient {
   }
 
   /** An answer in clear is never a result. It may be a fault, which anyone on the way may have written (MNET-101). */
-  #refusalInClear(envelope: Envelope, { status, body }: TransportResponse, peer: PeerRecord, method: string): MnetError {
-    const fault = envelope.kind === "plain" ? this.#faultIn(envelope.document, { peer: peer.wwwroot, method }) : undefined;
+  #refusalInClear(
+    envelope: Envelope,
+    { status, body }: TransportResponse,
+    peer: PeerRecord,
+    method: string,
+  ): MnetError {
+    const fault =
+      envelope.kind === "plain" ? this.#faultIn(envelope.document, { peer: peer.wwwroot, method }) : undefined;
     if (fault) return fault;
     if (status !== 200) return statusError(status, peer);
     if (envelope.kind === "signed" || isXmlRpc(body)) {
@@ -152,7 +165,11 @@ export class PeerClient {
     }
     const url = rpcUrl(peer.wwwroot, peer.application).href;
     const what = body.length === 0 ? "with nothing" : "with something that is not MNet, such as a page";
-    return new TransportError("MNET_TRANSPORT_NOT_MNET", `${url} answered ${what}.`, { url, status, peer: peer.wwwroot });
+    return new TransportError("MNET_TRANSPORT_NOT_MNET", `${url} answered ${what}.`, {
+      url,
+      status,
+      peer: peer.wwwroot,
+    });
   }
 
   #faultIn(document: Uint8Array, call: { peer: Wwwroot; method: string }): RemoteFault | undefined {

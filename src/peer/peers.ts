@@ -137,7 +137,10 @@ export function createPeers(options: PeersOptions): Peers {
           throw invalid(`services.${service}`, `This host does not serve ${service}, so it cannot publish it.`);
         }
         if (subscribes(flag) && !catalogue.knows(service)) {
-          throw invalid(`services.${service}`, `This host has no description of ${service}, so it cannot subscribe to it.`);
+          throw invalid(
+            `services.${service}`,
+            `This host has no description of ${service}, so it cannot subscribe to it.`,
+          );
         }
       }
       if (peer === "all-hosts") {

@@ -14,9 +14,13 @@ export function parseWwwroot(url: string, option = "wwwroot"): Wwwroot {
   const wwwroot = url.replace(/\/$/, "");
   const reason = whyNot(wwwroot);
   if (reason) {
-    throw new ConfigError("MNET_CONFIG_INVALID", `${JSON.stringify(url.slice(0, MAXIMUM_LENGTH))} is not a wwwroot: ${reason}.`, {
-      option,
-    });
+    throw new ConfigError(
+      "MNET_CONFIG_INVALID",
+      `${JSON.stringify(url.slice(0, MAXIMUM_LENGTH))} is not a wwwroot: ${reason}.`,
+      {
+        option,
+      },
+    );
   }
   return wwwroot as Wwwroot;
 }

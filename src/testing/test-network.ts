@@ -84,9 +84,9 @@ export function testNetwork(options: { readonly startAt?: Date } = {}): TestNetw
         clock,
         transport,
         ...hostOptions,
-      } as HostOptions);
+      });
       hosts.set(host.wwwroot, host);
-      return host as never;
+      return host;
     },
     async connect(a, b, services = {}) {
       const [toB, toA] = await Promise.all([a.peers.add(b.wwwroot), b.peers.add(a.wwwroot)]);
@@ -126,7 +126,10 @@ const tooLarge = ({ url, maxBytes }: TransportRequest): TransportError =>
   });
 
 const unreachable = ({ url }: TransportRequest): TransportError =>
-  new TransportError("MNET_TRANSPORT_UNREACHABLE", `${url.host} cannot be reached.`, { url: url.href, retryable: true });
+  new TransportError("MNET_TRANSPORT_UNREACHABLE", `${url.host} cannot be reached.`, {
+    url: url.href,
+    retryable: true,
+  });
 
 /** What we publish the other side subscribes to. */
 const mirror = (services: ServiceFlags): ServiceFlags =>

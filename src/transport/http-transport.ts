@@ -62,7 +62,11 @@ export class HttpTransport implements Transport {
   }
 }
 
-async function readResponse(url: string, response: Dispatcher.ResponseData, maxBytes: number): Promise<TransportResponse> {
+async function readResponse(
+  url: string,
+  response: Dispatcher.ResponseData,
+  maxBytes: number,
+): Promise<TransportResponse> {
   const { statusCode: status, body } = response;
   const headers = Object.fromEntries(
     Object.entries(response.headers).map(([name, value]) => [name, [value ?? ""].flat().join(", ")]),
@@ -71,14 +75,20 @@ async function readResponse(url: string, response: Dispatcher.ResponseData, maxB
   // We said that we take none; unpacking what comes unasked would open the door to bombs (SEC-080).
   if (encoding.toLowerCase() !== "identity") {
     body.on("error", () => undefined).destroy();
-    throw new TransportError("MNET_TRANSPORT_NOT_MNET", `${url} compressed its answer although it was not asked to.`, { url, status });
+    throw new TransportError("MNET_TRANSPORT_NOT_MNET", `${url} compressed its answer although it was not asked to.`, {
+      url,
+      status,
+    });
   }
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {
     size += chunk.length;
     if (size > maxBytes) {
-      throw new TransportError("MNET_TRANSPORT_TOO_LARGE", `The answer of ${url} has more than ${maxBytes} bytes.`, { url, status });
+      throw new TransportError("MNET_TRANSPORT_TOO_LARGE", `The answer of ${url} has more than ${maxBytes} bytes.`, {
+        url,
+        status,
+      });
     }
     chunks.push(chunk);
   }

@@ -493,6 +493,7 @@ describe("shape", () => {
     ["UTF-32LE", Buffer.from([...text].flatMap((c) => [c.charCodeAt(0), 0, 0, 0])), NOT_ENCRYPTED],
     ["UTF-7", Buffer.from(text.replaceAll("<", "+ADw-")), NOT_ENCRYPTED],
     ["a UTF-8 byte order mark", Buffer.from(`\ufeff${text}`, "utf8"), MALFORMED],
+    ["white space before the declaration", Buffer.from(`\n${text}`), NOT_ENCRYPTED],
     ["a NUL in front", Buffer.from(`\0${text}`), NOT_ENCRYPTED],
     ["a NUL behind", Buffer.from(`${text}\0`), MALFORMED],
     ["a NUL between elements", edit(sealed, "<wwwroot>", "\0<wwwroot>"), MALFORMED],

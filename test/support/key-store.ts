@@ -37,6 +37,16 @@ export function fakeKeyStore(keys: StoredKey[] = []): FakeKeyStore {
       keys[at] = { ...keys[at]!, state: "current" };
       return true;
     },
+    async revoke(fingerprint) {
+      record("revoke");
+      const at = keys.findIndex((key) => key.fingerprint === fingerprint && key.state !== "current");
+      if (at >= 0) keys[at] = { ...keys[at]!, state: "revoked", privateKey: new Uint8Array() };
+    },
+    async prune(generations) {
+      record("prune");
+      const archived = keys.filter(({ state }) => state === "archived").sort((left, right) => right.createdAt - left.createdAt);
+      for (const key of archived.slice(generations)) keys.splice(keys.indexOf(key), 1);
+    },
   };
   return store;
 }

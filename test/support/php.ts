@@ -11,11 +11,11 @@ const OPENSSL_CONF = `openssl_conf = init
 [init]
 providers = providers
 [providers]
-default = default
-legacy = legacy
-[default]
+default = default_provider
+legacy = legacy_provider
+[default_provider]
 activate = 1
-[legacy]
+[legacy_provider]
 activate = 1
 `;
 

@@ -147,7 +147,7 @@ class Explainer {
     }
     const { key, decrypted } = opened;
     const encrypted: EncryptedLayer = { ...layer, openedWith: describeKey(key) };
-    this.#passed("opened", `Opened with the key ${shortFingerprint(key)} of ${key.origin}.`);
+    this.#passed("opened", `Opened with the key ${nameOf(key)}.`);
 
     if (decrypted.content.kind === "unsigned") {
       this.#failed(
@@ -157,7 +157,10 @@ class Explainer {
         "a Moodle sends fault 711 like this when it saw no signature; a request like this is refused.",
       );
       this.#remarkAlgorithms(message.remarks);
-      return this.#result("encrypted", { encrypted, ...this.#explainDocument(decrypted.content.document, { verified: false }) });
+      return this.#result("encrypted", {
+        encrypted,
+        ...this.#explainDocument(decrypted.content.document, { verified: false }),
+      });
     }
     const signedMessage = decrypted.content.message;
     const signedRoot = readDocument(decrypted.plaintext);
@@ -181,8 +184,13 @@ class Explainer {
         if (!(error instanceof EnvelopeError)) throw error;
         const reason = this.#damageInside(message, key, error);
         if (reason === undefined) continue;
-        const detail = `The key ${shortFingerprint(key)} of ${key.origin} opens the message, but what is inside is damaged. ${reason}`;
-        this.#failed("opened", error.code, detail, "the sender's software, or whoever captured the message, changed it.");
+        const detail = `The key ${nameOf(key)} opens the message, but what is inside is damaged. ${reason}`;
+        this.#failed(
+          "opened",
+          error.code,
+          detail,
+          "the sender's software, or whoever captured the message, changed it.",
+        );
         return undefined;
       }
     }
@@ -191,7 +199,11 @@ class Explainer {
   }
 
   /** Why the plaintext is not usable although the key is right; `undefined` if the key is wrong. */
-  #damageInside({ ciphertext, wrappedKey }: EncryptedMessage, { pair }: GivenKey, error: EnvelopeError): string | undefined {
+  #damageInside(
+    { ciphertext, wrappedKey }: EncryptedMessage,
+    { pair }: GivenKey,
+    error: EnvelopeError,
+  ): string | undefined {
     if (!pair?.fits(wrappedKey)) return undefined;
     const root = rootNameOf(rc4(pair.unwrapSessionKey(wrappedKey), ciphertext.subarray(0, 1024)));
     // A wrong key makes noise, which never looks like this.
@@ -265,11 +277,17 @@ class Explainer {
         hint: "the sender's software computes it wrongly, or the document was replaced.",
       });
     } else {
-      this.#passed("digest", digest === "matches" ? "The digest is that of the document." : "There is no digest, and none is needed.");
+      this.#passed(
+        "digest",
+        digest === "matches" ? "The digest is that of the document." : "There is no digest, and none is needed.",
+      );
     }
     const algorithmRemarks = message.remarks.filter((remark) => remark.includes("algorithm"));
     this.#remarkAlgorithms([...outerRemarks, ...algorithmRemarks]);
-    return { signed: { ...layer, ...(signer && { verifiedWith: describeKey(signer) }) }, isVerified: signer !== undefined };
+    return {
+      signed: { ...layer, ...(signer && { verifiedWith: describeKey(signer) }) },
+      isVerified: signer !== undefined,
+    };
   }
 
   #checkSender(outer: EncryptedMessage, inner: SignedMessage): void {
@@ -288,7 +306,12 @@ class Explainer {
     const { sender, document, signature } = message;
     if (signature.length === 0) {
       const hint = "the sender could not use its private key, or leaves signatures out; look into its error log.";
-      this.#failed("signed", "MNET_ENVELOPE_NOT_SIGNED", "There is a signed envelope, but its signature is empty.", hint);
+      this.#failed(
+        "signed",
+        "MNET_ENVELOPE_NOT_SIGNED",
+        "There is a signed envelope, but its signature is empty.",
+        hint,
+      );
       return undefined;
     }
     this.#passed("signed", `Signed; says that it comes from ${quote(sender)}.`);
@@ -296,7 +319,7 @@ class Explainer {
     const signers = this.#keys.filter(({ certificate }) => isSignedSha1(certificate.publicKey, document, signature));
     const signer = signers.find((key) => isKeyOf(key, sender));
     if (signer) {
-      this.#passed("signature", `The signature verifies with the sender's key ${shortFingerprint(signer)} of ${signer.origin}.`);
+      this.#passed("signature", `The signature verifies with the sender's key ${nameOf(signer)}.`);
       return signer;
     }
     const [other] = signers;
@@ -304,7 +327,7 @@ class Explainer {
       this.#failed(
         "signature",
         "MNET_ENVELOPE_SIGNATURE_INVALID",
-        `The signature verifies with the key ${shortFingerprint(other)} of ${other.origin}, which is not a key of ${quote(sender)}.`,
+        `The signature verifies with the key ${nameOf(other)}, which is not a key of ${quote(sender)}.`,
         "one site speaks in the name of another, or its wwwroot was changed without making a new key.",
       );
       return undefined;
@@ -324,7 +347,7 @@ class Explainer {
     if (sha256) {
       return [
         "MNET_ENVELOPE_SIGNATURE_INVALID",
-        `The signature is made with the key ${shortFingerprint(sha256)} of ${sha256.origin}, but with SHA-256.`,
+        `The signature is made with the key ${nameOf(sha256)}, but with SHA-256.`,
         "MNet knows SHA-1 signatures only; every Moodle refuses this one.",
       ];
     }
@@ -338,7 +361,7 @@ class Explainer {
     }
     return [
       "MNET_ENVELOPE_SIGNATURE_INVALID",
-      `The signature is made with none of the sender's keys given: ${own.map(shortFingerprint).join(", ")}.`,
+      `The signature is made with none of the sender's keys given: ${own.map(nameOf).join(", ")}.`,
       "the sender has a newer key (WWWROOT/mnet/publickey.php shows it), or the document was changed after it was signed.",
     ];
   }
@@ -376,7 +399,12 @@ class Explainer {
       document = decode(bytes);
     } catch (error) {
       if (!(error instanceof XmlRpcError)) throw error;
-      this.#failed("document", error.code, error.message, "the sender's software wrote a document that is not XML-RPC.");
+      this.#failed(
+        "document",
+        error.code,
+        error.message,
+        "the sender's software wrote a document that is not XML-RPC.",
+      );
       if (signed) this.#checkClock(signed, undefined);
       return {};
     }
@@ -510,7 +538,13 @@ function describeKey({ certificate, origin }: GivenKey): KeyDescription {
   return { fingerprint, modulusBits, notBefore: notBefore.toISOString(), notAfter: notAfter.toISOString(), origin };
 }
 
-/** Enough of a fingerprint to find the key among a few; not enough to compare two by. */
-const shortFingerprint = ({ certificate }: GivenKey): string => certificate.fingerprint.slice(0, 16);
+/**
+ * A key as a sentence names it: enough of the fingerprint to find it among a few, not enough to compare two by, and where
+ * it came from.
+ */
+function nameOf({ certificate, origin }: GivenKey): string {
+  const short = certificate.fingerprint.slice(0, 16);
+  return origin.includes(short) ? `in ${origin}` : `${short} in ${origin}`;
+}
 
 const quote = (text: string): string => JSON.stringify(text.slice(0, 255));

@@ -10,7 +10,7 @@ import { readKeyFiles, type KeyFile } from "./key-bag.ts";
 import { readCapture, type Side } from "./read-capture.ts";
 
 interface InspectOptions {
-  readonly keys: readonly string[];
+  readonly keys?: readonly string[];
   readonly side?: Side;
   readonly now?: Date;
   readonly showPayload?: true;
@@ -18,8 +18,9 @@ interface InspectOptions {
 }
 
 const EXAMPLES = `
-A certificate verifies what its site signed; together with its private key it opens what was sent to its site. They may
-come in one file or in several. Of the message nothing but its form is shown, unless you ask with --show-payload.
+A certificate verifies what its site signed; together with its private key it opens what was sent
+to its site. They may come in one file or in several. Of the message nothing but its form is
+shown, unless you ask with --show-payload.
 
 Examples:
   mnet inspect request.xml --keys our-key.pem --keys their-certificate.pem
@@ -32,10 +33,19 @@ Exit codes: 0 opened, verified and nothing failed; 1 anything else; 2 the comman
 export function inspectCommand(io: CliIo, finish: (code: ExitCode) => void): Command {
   return new Command("inspect")
     .description("Open a captured message and say which check fails.")
-    .argument("<file>", "body of a request or response as it was on the wire, or a recorded exchange; - is standard input")
-    .option("-k, --keys <file>", "PEM or key list; may be given several times", collect, [])
-    .addOption(new Option("--side <side>", "half of a recorded exchange (default: request)").choices(["request", "response"]))
-    .option("--now <time>", "moment to compare the timestamp with, ISO 8601 or Unix seconds (default: that of the recording)", readTime)
+    .argument(
+      "<file>",
+      "body of a request or response as it was on the wire, or a recorded exchange; - is standard input",
+    )
+    .option("-k, --keys <file>", "PEM or key list; may be given several times", collect)
+    .addOption(
+      new Option("--side <side>", "half of a recorded exchange (default: request)").choices(["request", "response"]),
+    )
+    .option(
+      "--now <time>",
+      "moment to compare the timestamp with, ISO 8601 or Unix seconds (default: that of the recording)",
+      readTime,
+    )
     .option("--show-payload", "show the XML-RPC document, which may hold personal data")
     .option("--json", "for programs; the fields are in docs/cli.md")
     .addHelpText("after", EXAMPLES)
@@ -46,7 +56,7 @@ export function inspectCommand(io: CliIo, finish: (code: ExitCode) => void): Com
 
 async function inspectMessage(file: string, options: InspectOptions, io: CliIo): Promise<ExitCode> {
   const capture = readCapture(file === "-" ? await readAll(io.stdin) : await readFileOf(file), options.side);
-  const keys = readKeyFiles(await Promise.all(options.keys.map(readKeyFile)));
+  const keys = readKeyFiles(await Promise.all((options.keys ?? []).map(readKeyFile)));
   const explanation = explain(capture.body, keys, {
     now: options.now ?? capture.recordedAt,
     showPayload: options.showPayload,
@@ -58,11 +68,12 @@ async function inspectMessage(file: string, options: InspectOptions, io: CliIo):
   return explanation.ok ? EXIT.ok : EXIT.failed;
 }
 
-const collect = (value: string, previous: readonly string[]): readonly string[] => [...previous, value];
+const collect = (value: string, previous: readonly string[] = []): readonly string[] => [...previous, value];
 
 function readTime(text: string): Date {
   const time = new Date(/^[0-9]{1,12}$/.test(text) ? Number(text) * 1000 : text);
-  if (Number.isNaN(time.getTime())) throw new UsageError(`--now wants a time such as 2026-11-21T12:00:00Z, not ${JSON.stringify(text)}.`);
+  if (Number.isNaN(time.getTime()))
+    throw new UsageError(`--now wants a time such as 2026-11-21T12:00:00Z, not ${JSON.stringify(text)}.`);
   return time;
 }
 

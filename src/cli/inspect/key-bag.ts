@@ -75,7 +75,9 @@ export function readKeyFiles(files: readonly KeyFile[]): readonly GivenKey[] {
 function blocksOf({ name, text }: KeyFile): readonly Found[] {
   const found = text.trimStart().startsWith("{") ? entriesOf(name, text) : [pemBlocksOf(text, name, undefined)];
   if (found.every(({ certificates, privateKeys }) => certificates.length + privateKeys.length === 0)) {
-    throw new UsageError(`There is no certificate and no private key in ${name}; PEM or a key list in JSON is expected.`);
+    throw new UsageError(
+      `There is no certificate and no private key in ${name}; PEM or a key list in JSON is expected.`,
+    );
   }
   return found;
 }

@@ -20,7 +20,7 @@ export function checkBody(name: "request" | "response", exchange: RecordedExchan
   const refusal = exchange.faultCode ?? 0;
   if (opened.failure) {
     const isRefusedThere = name === "request" && NOT_OPENED.has(exchange.faultCode ?? 0);
-    const isGarbled = side.signedXml == null && (!side.openedWith || (name === "request" && isCrash(exchange)));
+    const isGarbled = side.signedXml === undefined && (!side.openedWith || (name === "request" && isCrash(exchange)));
     expect(isRefusedThere || isGarbled, "does not open");
   }
   if (side.openedWith && opened.openedWith !== undefined) {
@@ -33,10 +33,10 @@ export function checkBody(name: "request" | "response", exchange: RecordedExchan
     const isRecorded = name === "request" && (side.signatureValidWith === null || NOT_VERIFIED.has(refusal));
     expect(isRecorded, "does not verify");
   }
-  if (side.signedXml != null && opened.plaintext) {
+  if (side.signedXml !== undefined && opened.plaintext) {
     expect(opened.plaintext.toString("utf8") === side.signedXml, "holds another text inside the encryption");
   }
-  if (side.xmlrpcBase64 != null && opened.document) {
+  if (side.xmlrpcBase64 !== undefined && opened.document) {
     expect(opened.document.equals(Buffer.from(side.xmlrpcBase64, "base64")), "holds another document");
   }
   return differences;
@@ -44,7 +44,7 @@ export function checkBody(name: "request" | "response", exchange: RecordedExchan
 
 /** The site answered with something that is not XML-RPC: a page, or nothing. */
 export function isCrash({ faultCode, response }: RecordedExchange): boolean {
-  if (faultCode != null) return false;
+  if (faultCode !== undefined) return false;
   const body = Buffer.from(response.bodyBase64, "base64").toString("latin1");
   return !body.includes("<methodResponse") && !body.includes("<encryptedMessage") && !body.includes("<signedMessage");
 }

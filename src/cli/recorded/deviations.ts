@@ -26,7 +26,8 @@ const isRefused = ({ ours }: Difference, faultCode: number, code?: string): bool
   ours.kind === "refused" && ours.faultCode === faultCode && (code === undefined || ours.code === code);
 const recordedFault = ({ recorded }: Difference, ...codes: number[]): boolean =>
   codes.includes(recorded.faultCode ?? Number.NaN);
-const wasServed = ({ recorded }: Difference): boolean => recorded.kind === "dispatched" && recorded.faultCode === undefined;
+const wasServed = ({ recorded }: Difference): boolean =>
+  recorded.kind === "dispatched" && recorded.faultCode === undefined;
 
 /** Codes for "this is not the form of a message". */
 const REFUSED_FOR_ITS_FORM = /^MNET_(?:ENVELOPE_MALFORMED|ENVELOPE_DECRYPTION_FAILED|ENVELOPE_NOT_ENCRYPTED|XMLRPC_)/;
@@ -50,7 +51,9 @@ export const DEVIATIONS: readonly Deviation[] = [
     id: "SEC-031",
     reason: "the encrypted envelope names an unknown site: 7020, even if the signed one inside names a known one",
     applies: (difference) =>
-      wasServed(difference) && isRefused(difference, 7020) && !difference.knowsOuterSender &&
+      wasServed(difference) &&
+      isRefused(difference, 7020) &&
+      !difference.knowsOuterSender &&
       differ(difference.request),
   },
   {

@@ -69,7 +69,11 @@ async function inspectExchange(set: RecordedSet, exchange: RecordedExchange): Pr
       {
         ofRequest: [
           ...checkBody("request", exchange, request),
-          ...documentDifferences("request", requestDocument, recorded.kind === "crashed" || recorded.faultCode !== undefined),
+          ...documentDifferences(
+            "request",
+            requestDocument,
+            recorded.kind === "crashed" || recorded.faultCode !== undefined,
+          ),
         ],
         others: [
           ...checkBody("response", exchange, response),
@@ -125,7 +129,7 @@ function documentDifferences(
 
 /** Mahara writes the text of its faults as it is, so that some are no XML (spec 5.2). */
 const isUnescapedFault = ({ software, faultCode }: RecordedExchange, { kind }: OpenedBody): boolean =>
-  kind === "plain" && faultCode != null && software.startsWith("Mahara");
+  kind === "plain" && faultCode !== undefined && software.startsWith("Mahara");
 
 /** Pages, redirects and "forbidden" come without a document. */
 const isXmlRpc = ({ kind, document }: OpenedBody): boolean =>

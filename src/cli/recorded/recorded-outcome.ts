@@ -18,7 +18,7 @@ const DETERMINED = new Set([7020, 7021, 7023, 7025, 710, 711, 713, 7018]);
 /** Reads the outcome off the recording. `method` is what the request calls, if it could be read. */
 export function recordedOutcome(exchange: RecordedExchange, method: string | undefined): RecordedOutcome {
   const { faultCode } = exchange;
-  if (faultCode != null) {
+  if (faultCode !== undefined) {
     return DETERMINED.has(faultCode) ? { kind: "determined", faultCode } : { kind: "dispatched", faultCode };
   }
   if (isCrash(exchange)) return { kind: "crashed" };

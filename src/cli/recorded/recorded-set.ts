@@ -4,22 +4,30 @@ import * as v from "valibot";
 import { ConfigError } from "../../core/errors.ts";
 import { KeyPair } from "../../crypto/key-pair.ts";
 
+/** What is null in a recording is not there. */
+const optional = <S extends v.GenericSchema>(schema: S) =>
+  v.pipe(
+    v.nullish(schema),
+    v.transform((value) => value ?? undefined),
+  );
+
 const SIDE = {
   bodyBase64: v.nullish(v.string(), ""),
-  signedXml: v.nullish(v.string()),
-  xmlrpcBase64: v.nullish(v.string()),
-  openedWith: v.nullish(v.string()),
+  signedXml: optional(v.string()),
+  xmlrpcBase64: optional(v.string()),
+  openedWith: optional(v.string()),
+  // Null says that no key verifies it; recordings of Mahara say nothing.
   signatureValidWith: v.nullish(v.string()),
 };
 
 const EXCHANGE = v.object({
   name: v.string(),
   software: v.nullish(v.string(), ""),
-  method: v.nullish(v.string()),
-  from: v.nullish(v.string()),
-  to: v.nullish(v.string()),
+  method: optional(v.string()),
+  from: optional(v.string()),
+  to: optional(v.string()),
   recordedAt: v.number(),
-  faultCode: v.nullish(v.number()),
+  faultCode: optional(v.number()),
   unknownTo: v.nullish(v.array(v.string()), []),
   request: v.object(SIDE),
   response: v.object({ ...SIDE, status: v.number() }),
@@ -90,4 +98,7 @@ async function readJson<const S extends v.GenericSchema>(
 }
 
 const invalid = (reason: string, cause?: unknown): ConfigError =>
-  new ConfigError("MNET_CONFIG_INVALID", `Not a folder of recorded exchanges: ${reason}.`, { option: "--recorded", cause });
+  new ConfigError("MNET_CONFIG_INVALID", `Not a folder of recorded exchanges: ${reason}.`, {
+    option: "--recorded",
+    cause,
+  });

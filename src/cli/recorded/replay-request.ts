@@ -4,7 +4,7 @@ import type { MnetEvent } from "../../core/events.ts";
 import type { Wwwroot } from "../../core/ids.ts";
 import { createHost } from "../../create-host.ts";
 import { Certificate } from "../../crypto/certificate.ts";
-import { VerifiedMessage } from "../../envelope/verified-message.ts";
+import { type VerifiedMessage } from "../../envelope/verified-message.ts";
 import { open } from "../../envelope/open.ts";
 import type { Store } from "../../host/store.ts";
 import { APPLICATIONS } from "../../peer/application.ts";
@@ -120,7 +120,9 @@ function outcomeOf(events: readonly MnetEvent[]): Outcome {
           ? { kind: "keyswap" }
           : { kind: "dispatched", faultCode: event.faultCode };
       case "call.refused":
-        return { kind: "refused", faultCode: event.faultCode, code: event.code };
+        return event.code.startsWith("MNET_CALL_")
+          ? { kind: "dispatched", faultCode: event.faultCode }
+          : { kind: "refused", faultCode: event.faultCode, code: event.code };
       default:
     }
   }

@@ -39,7 +39,7 @@ const INNER: Shape = { Signature: 1, SignatureValue: 1, object: 1, wwwroot: 1, t
 function envelopeFault(text: string, shape: Shape): Strictness | undefined {
   if (/<!DOCTYPE|<!ENTITY/i.test(text)) return { id: "SEC-015", reason: "the envelope has a DOCTYPE" };
   if (/<!--|<!\[CDATA\[/.test(text)) return { id: "SEC-016", reason: "the envelope has a comment or CDATA" };
-  if (/<\?/.test(text.slice(2))) return { id: "SEC-016", reason: "the envelope has a processing instruction" };
+  if (text.slice(2).includes("<?")) return { id: "SEC-016", reason: "the envelope has a processing instruction" };
   if (!/<\/(?:encryptedMessage|signedMessage)\s*>\s*$/.test(text)) {
     return { id: "SEC-017", reason: "the envelope is cut off, or something follows it" };
   }

@@ -22,7 +22,11 @@ const API_VERSION = "1";
  * The methods that every host has and every known peer may call (spec 7.7). They answer for the caller only: what is
  * not published to it does not exist (SEC-088). Names that are not here are fault 7018 (MNET-086).
  */
-export function systemMethods({ catalogue, flagFor, ownCertificate }: SystemContext): ReadonlyMap<string, SystemMethod> {
+export function systemMethods({
+  catalogue,
+  flagFor,
+  ownCertificate,
+}: SystemContext): ReadonlyMap<string, SystemMethod> {
   return new Map<string, SystemMethod>([
     ["system/keyswap", () => ownCertificate()],
     ["system/listServices", (_params, peer) => listServices(peer)],

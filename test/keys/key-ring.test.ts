@@ -1,0 +1,263 @@
+import { verify, X509Certificate } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import type { NewEvent } from "../../src/core/events.ts";
+import { generateKeyPair } from "../../src/keys/generate-key-pair.ts";
+import { DEFAULT_KEY_POLICY, KeyRing, type KeyPolicy } from "../../src/keys/key-ring.ts";
+import type { StoredKey } from "../../src/keys/key-store.ts";
+import { peerKey } from "../../src/keys/peer-key.ts";
+import { fakeClock, type FakeClock } from "../../src/testing/fake-clock.ts";
+import { codeOf } from "../support/code-of.ts";
+import { fakeKeyStore, type FakeKeyStore } from "../support/key-store.ts";
+import { makeSite } from "../support/sites.ts";
+
+const SITE = { wwwroot: "https://lms.example.edu", name: "Example LMS" };
+const DAY = 24 * 60 * 60 * 1000;
+
+interface Ring {
+  readonly ring: KeyRing;
+  readonly store: FakeKeyStore;
+  readonly clock: FakeClock;
+  readonly events: NewEvent[];
+}
+function makeRing(options: { store?: FakeKeyStore; clock?: FakeClock; policy?: Partial<KeyPolicy> } = {}): Ring {
+  const { store = fakeKeyStore(), clock = fakeClock(), policy } = options;
+  const events: NewEvent[] = [];
+  const ring = new KeyRing({
+    store,
+    site: SITE,
+    policy: { ...DEFAULT_KEY_POLICY, ...policy },
+    clock,
+    emit: (event) => events.push(event),
+  });
+  return { ring, store, clock, events };
+}
+
+/** A stored key of 1024 bits. */
+function storedKey(state: StoredKey["state"], createdAt: number): StoredKey {
+  const { certificate, privateKey } = makeSite(SITE.wwwroot);
+  return {
+    fingerprint: certificate.fingerprint,
+    certificate: certificate.pem,
+    privateKey: Buffer.from(privateKey.export({ type: "pkcs8", format: "pem" }).toString()),
+    state,
+    createdAt,
+  };
+}
+
+describe("generateKeyPair", () => {
+  it("MNET-009 makes an RSA key of the wanted size with exponent 65537 and its certificate", async () => {
+    const validity = { notBefore: new Date("2026-01-01T00:00:00Z"), notAfter: new Date("2026-01-29T00:00:00Z") };
+    const pair = await generateKeyPair({ ...SITE, ...validity, modulusBits: 2048 });
+    const { publicKey } = new X509Certificate(pair.certificate);
+    expect(publicKey.asymmetricKeyType).toBe("rsa");
+    expect(publicKey.asymmetricKeyDetails).toMatchObject({ modulusLength: 2048, publicExponent: 65_537n });
+    expect(pair.privateKey).toMatch(/^-----BEGIN PRIVATE KEY-----\n/);
+  });
+});
+
+describe("the first key", () => {
+  it("MNET-009 has 2048 bits, exponent 65537, and works", async () => {
+    const { ring } = makeRing();
+    const { current, archived } = await ring.active();
+    expect(current.certificate.modulusBits).toBe(2048);
+    expect(current.certificate.publicKey.asymmetricKeyDetails?.publicExponent).toBe(65_537n);
+    expect(archived).toEqual([]);
+    const data = Buffer.from("data");
+    expect(verify("sha1", data, current.certificate.publicKey, current.sign(data))).toBe(true);
+    expect(await codeOf(() => { current.certificate.requireFor(SITE.wwwroot); })).toBe("accepted");
+  });
+
+  it("MNET-009 has as many bits as the policy says", async () => {
+    const { ring } = makeRing({ policy: { modulusBits: 3072 } });
+    expect((await ring.active()).current.certificate.modulusBits).toBe(3072);
+  });
+
+  it("MNET-020 lives for 28 days unless the policy says otherwise", async () => {
+    expect(DEFAULT_KEY_POLICY.lifetimeMs).toBe(28 * DAY);
+    const clock = fakeClock(new Date("2026-03-01T10:00:00Z"));
+    const usual = (await makeRing({ clock }).ring.active()).current.certificate;
+    expect(usual.notBefore).toEqual(new Date("2026-03-01T10:00:00Z"));
+    expect(usual.notAfter).toEqual(new Date("2026-03-29T10:00:00Z"));
+    const long = (await makeRing({ clock, policy: { lifetimeMs: 365 * DAY } }).ring.active()).current.certificate;
+    expect(long.notAfter).toEqual(new Date("2027-03-01T10:00:00Z"));
+  });
+
+  it("is durable before it is used: prepared, then promoted, then read", async () => {
+    const { ring, store, events, clock } = makeRing();
+    const { current } = await ring.active();
+    expect(store.calls).toEqual(["list", "prepare", "promote", "list"]);
+    expect(store.keys).toMatchObject([
+      { fingerprint: current.certificate.fingerprint, state: "current", createdAt: clock.now() },
+    ]);
+    expect(events).toEqual([{ type: "key.created", level: "info", fingerprint: current.certificate.fingerprint }]);
+  });
+
+  it("of concurrent first starts on one store is one key", async () => {
+    const store = fakeKeyStore();
+    const rings = Array.from({ length: 4 }, () => makeRing({ store }));
+    const active = await Promise.all(rings.map(({ ring }) => ring.active()));
+    expect(new Set(active.map(({ current }) => current.certificate.fingerprint)).size).toBe(1);
+    expect(store.keys.filter(({ state }) => state === "current")).toHaveLength(1);
+    expect(rings.flatMap(({ events }) => events)).toHaveLength(1);
+    // What lost was never shown to anybody.
+    for (const { ring } of rings) expect(await ring.all()).toHaveLength(1);
+  });
+
+  it("of concurrent calls in one process is made once", async () => {
+    const { ring, store } = makeRing();
+    const [one, two] = await Promise.all([ring.active(), ring.active()]);
+    expect(one).toBe(two);
+    expect(store.keys).toHaveLength(1);
+  });
+
+  it("is not made where there is a key", async () => {
+    const store = fakeKeyStore([storedKey("current", 1)]);
+    const { ring, events } = makeRing({ store });
+    expect((await ring.active()).current.certificate.fingerprint).toBe(store.keys[0]?.fingerprint);
+    expect(store.calls).toEqual(["list"]);
+    expect(events).toEqual([]);
+  });
+
+  it("is made where others were prepared, archived or revoked only", async () => {
+    const store = fakeKeyStore([storedKey("prepared", 1), storedKey("revoked", 2), storedKey("archived", 3)]);
+    const { ring } = makeRing({ store });
+    const { current, archived } = await ring.active();
+    expect(store.keys).toHaveLength(4);
+    expect(current.certificate.fingerprint).toBe(store.keys[3]?.fingerprint);
+    expect(archived.map(({ certificate }) => certificate.fingerprint)).toEqual([store.keys[2]?.fingerprint]);
+  });
+});
+
+describe("archived keys", () => {
+  const keys = [
+    storedKey("archived", 20),
+    storedKey("archived", 50),
+    storedKey("current", 60),
+    storedKey("archived", 10),
+    storedKey("revoked", 55),
+    storedKey("archived", 40),
+    storedKey("archived", 30),
+    storedKey("prepared", 70),
+  ];
+  const fingerprintOf = (createdAt: number): string | undefined =>
+    keys.find((key) => key.createdAt === createdAt)?.fingerprint;
+
+  it("MNET-021 MNET-048 are the newest 3, newest first; revoked and prepared ones are none of them", async () => {
+    expect(DEFAULT_KEY_POLICY.generations).toBe(3);
+    const { current, archived } = await makeRing({ store: fakeKeyStore([...keys]) }).ring.active();
+    expect(current.certificate.fingerprint).toBe(fingerprintOf(60));
+    expect(archived.map(({ certificate }) => certificate.fingerprint)).toEqual([50, 40, 30].map(fingerprintOf));
+  });
+
+  it.each([
+    [0, []],
+    [1, [50]],
+    [4, [50, 40, 30, 20]],
+    [10, [50, 40, 30, 20, 10]],
+  ])("MNET-021 SEC-006 are %d at most where the policy says so", async (generations, expected) => {
+    const { archived } = await makeRing({ store: fakeKeyStore([...keys]), policy: { generations } }).ring.active();
+    expect(archived.map(({ certificate }) => certificate.fingerprint)).toEqual(expected.map(fingerprintOf));
+  });
+
+  it("SEC-051 all() tells of every key but prepared ones, without the private half", async () => {
+    const { ring } = makeRing({ store: fakeKeyStore([...keys]) });
+    const all = await ring.all();
+    expect(all.map(({ fingerprint, state }) => [fingerprint, state])).toEqual([
+      [fingerprintOf(60), "current"],
+      [fingerprintOf(55), "revoked"],
+      [fingerprintOf(50), "archived"],
+      [fingerprintOf(40), "archived"],
+      [fingerprintOf(30), "archived"],
+      [fingerprintOf(20), "archived"],
+      [fingerprintOf(10), "archived"],
+    ]);
+    const { certificate } = (await ring.active()).current;
+    expect(all[0]).toEqual({ ...peerKey(certificate), state: "current" });
+    expect(JSON.stringify(all)).not.toContain("PRIVATE KEY");
+  });
+});
+
+describe("reading again", () => {
+  it("sees another process's key after 5 seconds, and not before", async () => {
+    const { ring, store, clock } = makeRing({ store: fakeKeyStore([storedKey("current", 1)]) });
+    const first = (await ring.active()).current.certificate.fingerprint;
+    const next = storedKey("prepared", 2);
+    await store.prepare(next);
+    expect(await store.promote(next.fingerprint, store.keys[0]?.fingerprint, 2)).toBe(true);
+
+    await clock.advance(4999);
+    expect((await ring.active()).current.certificate.fingerprint).toBe(first);
+    await clock.advance(1);
+    const { current, archived } = await ring.active();
+    expect(current.certificate.fingerprint).toBe(next.fingerprint);
+    expect(archived.map(({ certificate }) => certificate.fingerprint)).toEqual([first]);
+  });
+
+  it("is done once in 5 seconds, and gives the same pairs", async () => {
+    const { ring, store, clock } = makeRing({ store: fakeKeyStore([storedKey("current", 1)]) });
+    const { current } = await ring.active();
+    await ring.active();
+    expect(store.calls).toEqual(["list"]);
+    await clock.advance(5000);
+    expect((await ring.active()).current).toBe(current);
+    await ring.active();
+    expect(store.calls).toEqual(["list", "list"]);
+  });
+
+  it("is done after the clock was set back, too", async () => {
+    const store = fakeKeyStore([storedKey("current", 1)]);
+    let now = 1_000_000;
+    const ring = new KeyRing({
+      store,
+      site: SITE,
+      policy: DEFAULT_KEY_POLICY,
+      clock: { now: () => now, after: () => () => undefined },
+      emit: () => undefined,
+    });
+    await ring.active();
+    now -= 3_600_000;
+    await ring.active();
+    expect(store.calls).toEqual(["list", "list"]);
+  });
+
+  it("a store that fails rejects, and the next call tries again", async () => {
+    const { ring, store, clock } = makeRing({ store: fakeKeyStore([storedKey("current", 1)]) });
+    const failure = new Error("The store is away.");
+    store.failure = failure;
+    await expect(ring.active()).rejects.toBe(failure);
+    const { current } = await ring.active();
+    await clock.advance(5000);
+    store.failure = failure;
+    await expect(ring.active()).rejects.toBe(failure);
+    expect((await ring.active()).current).toBe(current);
+  });
+
+  it.each(["prepare", "promote"] as const)("a store that fails in %s leaves nothing half made", async (method) => {
+    const { ring, store, events } = makeRing();
+    const failure = new Error("The store is away.");
+    const real = store[method].bind(store) as (...args: unknown[]) => Promise<never>;
+    let failures = 1;
+    Object.assign(store, {
+      [method]: async (...args: unknown[]) => (failures-- > 0 ? Promise.reject(failure) : real(...args)),
+    });
+    await expect(ring.active()).rejects.toBe(failure);
+    expect(events).toEqual([]);
+    const { current } = await ring.active();
+    expect(store.keys.filter(({ state }) => state === "current").map(({ fingerprint }) => fingerprint)).toEqual([
+      current.certificate.fingerprint,
+    ]);
+  });
+
+  it("a key that cannot be read is a key error", async () => {
+    const damaged = { ...storedKey("current", 1), privateKey: Buffer.from("damaged") };
+    expect(await codeOf(() => makeRing({ store: fakeKeyStore([damaged]) }).ring.active())).toBe(
+      "MNET_KEY_CERTIFICATE_INVALID",
+    );
+  });
+
+  it("a store that forgets what it confirmed is noticed", async () => {
+    const store = fakeKeyStore();
+    Object.assign(store, { list: async () => [] });
+    await expect(makeRing({ store }).ring.active()).rejects.toThrow();
+  });
+});
