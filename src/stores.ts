@@ -7,5 +7,7 @@ export type { LogEntry, LogFilter, LogStore } from "./host/log-store.ts";
 export type { Store } from "./host/store.ts";
 export type { KeyStore, StoredKey } from "./keys/key-store.ts";
 export type { PeerFilter, PeerRecord, PeerStore } from "./peer/peer-store.ts";
+export type { ReplayStore } from "./peer/replay-store.ts";
+export type { PeerCounters, StatsStore } from "./peer/stats-store.ts";
 export { memoryStore } from "./stores/memory/memory-store.ts";
 export { openStore, type StoreOptions } from "./stores/open-store.ts";

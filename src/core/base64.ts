@@ -5,9 +5,21 @@
  * @returns the bytes, or `undefined` if the text is anything else.
  */
 export function decodeBase64(text: string): Buffer | undefined {
-  const bytes = Buffer.from(text, "base64");
+  const compact = SPACE.some((character) => text.includes(character)) ? withoutSpace(text) : text;
+  const bytes = Buffer.from(compact, "base64");
   // Encoding again is the strict check: the platform's decoder skips what it does not know, and what it skipped is missing here.
-  if (bytes.toString("base64") === text) return bytes;
-  const compact = text.replace(/[ \t\r\n]+/g, "");
-  return compact.length !== text.length && bytes.toString("base64") === compact ? bytes : undefined;
+  return bytes.toString("base64") === compact ? bytes : undefined;
+}
+
+const SPACE = [" ", "\t", "\r", "\n"];
+
+/** Goes over bytes: replacing in a string takes ten times as long where every other character is a space (SEC-024). */
+function withoutSpace(text: string): string {
+  const bytes = Buffer.from(text, "utf8");
+  let length = 0;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at] ?? 0;
+    if (byte !== 0x20 && byte !== 0x09 && byte !== 0x0d && byte !== 0x0a) bytes[length++] = byte;
+  }
+  return bytes.toString("latin1", 0, length);
 }

@@ -1,6 +1,6 @@
 import type { MnetErrorCode } from "./errors.ts";
 import type { Fingerprint, PeerId, Wwwroot } from "./ids.ts";
-import type { PeerState } from "./peer-snapshot.ts";
+import type { HeldKey, PeerState } from "./peer-snapshot.ts";
 
 /** What each type of event says beside `EventBase`. Nothing in it is secret. */
 export interface EventMap {
@@ -14,6 +14,8 @@ export interface EventMap {
   "call.sent": { method: string; durationMs: number; bytesIn: number; bytesOut: number };
   /** A call of ours failed. */
   "call.failed": { method: string; durationMs: number; code: MnetErrorCode };
+  /** A call of ours was made a second time, because the peer or we had a new key. */
+  "call.retried": { method: string; reason: "rekeyed" | "mahara-learned-our-key" };
   /** A method was called that no described service has (`unchecked: true`). */
   "call.unchecked": { method: string };
   /** Odd but accepted, such as a digest that does not match. */
@@ -26,10 +28,24 @@ export interface EventMap {
   "peer.added": { wwwroot: string; by: "operator" | "itself" };
   /** A peer's state, settings or services changed. Without `peer`: our boxes for all hosts. */
   "peer.changed": { state: PeerState; changed: readonly string[] };
-  /** A peer's certificate is about to expire, or has. */
+  /** A certificate of a peer waits for an operator: compare the fingerprint, then `peers.approve`. */
+  "peer.key-held": { fingerprint: Fingerprint; reason: HeldKey["reason"] };
+  /** Another certificate is pinned now: proved by the old key, or approved. */
+  "peer.key-changed": { from: Fingerprint; to: Fingerprint; how: "rekey" | "approved" };
+  /** A peer's certificate is about to expire, or has (then `daysLeft` is negative). */
   "peer.key-expiring": { notAfter: Date; daysLeft: number };
-  /** We have a new key; `from` is absent for the first. */
+  /** We have our first key. */
   "key.created": { fingerprint: Fingerprint };
+  /** We have a new key; the old one opens late messages. */
+  "key.rotated": { from: Fingerprint; to: Fingerprint };
+  /** A key of ours opens nothing any more. */
+  "key.revoked": { fingerprint: Fingerprint; reason: string };
+  /** A message came a second time. */
+  "replay.refused": { method?: string };
+  /** The replay memory is full for this peer: that many of its oldest entries are forgotten. */
+  "replay.evicted": { entries: number };
+  /** A weakness that is allowed for this peer was made use of. */
+  "legacy.used": { setting: string };
 }
 
 /** What every event says. */

@@ -18,6 +18,8 @@ export const FAULT = {
   notSigned: mnetFault(711, "The signature verification failed. An error has occurred."),
   /** The name of the method is not one (spec 7.3). */
   badMethodName: mnetFault(713, NO_SUCH_FUNCTION),
+  /** Taken before, or too late for a peer that must be on time (MNET-099). */
+  replayed: mnetFault(7000, "Unknown error occurred during negotiation."),
   /** Unknown, or without any box ticked for this peer (MNET-087). */
   unknownMethod: mnetFault(7012, NO_SUCH_FUNCTION),
   unknownSystemMethod: mnetFault(7018, NO_SUCH_FUNCTION),

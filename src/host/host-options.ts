@@ -15,6 +15,8 @@ import type { Store } from "./store.ts";
 export interface KeyOptions {
   /** Life of a key. Default 28 days (MNET-020). */
   readonly lifetimeMs?: number | undefined;
+  /** Part of the lifetime after which `maintain` rotates. Default 0.8 (SEC-049). */
+  readonly rotateAt?: number | undefined;
   /** Retired keys kept to open late messages. Default 3 (MNET-021). */
   readonly generations?: number | undefined;
   /** 2048 (default) to 4096. */
@@ -110,6 +112,7 @@ const SCHEMA = v.strictObject({
   keys: v.optional(
     v.strictObject({
       lifetimeMs: integer(DAY_MS, MAXIMUM_LIFETIME_MS),
+      rotateAt: v.optional(v.pipe(v.number(), v.minValue(0.1), v.maxValue(1))),
       generations: integer(0, 7),
       modulusBits: integer(2048, 4096),
     }),

@@ -9,9 +9,13 @@ import type { PeerRef } from "../core/peer-snapshot.ts";
 import { KeyRing, type OwnKey } from "../keys/key-ring.ts";
 import { peerKey } from "../keys/peer-key.ts";
 import { HttpClient } from "../peer/http-exchange.ts";
+import { KeyAdoption } from "../peer/key-adoption.ts";
+import { KeyRefresh } from "../peer/key-refresh.ts";
+import { NewKeyNotices } from "../peer/new-key-notices.ts";
 import { PeerClient } from "../peer/peer-client.ts";
 import { PeerDirectory } from "../peer/peer-directory.ts";
 import type { PeerRecord } from "../peer/peer-store.ts";
+import { ReplayGuard } from "../peer/replay-guard.ts";
 import { createPeers, type Peers } from "../peer/peers.ts";
 import type { ServiceFlag } from "../peer/service-flags.ts";
 import type { XmlRpcValue } from "../xmlrpc/value.ts";
@@ -135,10 +139,39 @@ export async function startHost(
     timeoutMs,
     emit,
   });
-  const client = new PeerClient({ self: wwwroot, keys, http, directory, clock, limits, emit, random });
+  const adoption = new KeyAdoption({ self: wwwroot, store: store.peers, directory, keys, http, clock, limits, emit });
+  const replay = new ReplayGuard({ store: store.replay, clock, emit });
+  const newKeyNotices = new NewKeyNotices();
+  const client = new PeerClient({
+    self: wwwroot,
+    keys,
+    http,
+    directory,
+    clock,
+    limits,
+    emit,
+    adoption,
+    replay,
+    newKeyNotices,
+    random,
+  });
+  const refresh = new KeyRefresh({ self: wwwroot, keys, http, client, directory, clock, limits });
   const system = systemMethods({ catalogue, ownCertificate, flagFor: directory.flagFor.bind(directory) });
   const dispatcher = new Dispatcher({ catalogue, system, directory, limits, emit });
-  const receiver = new Receiver({ self: wwwroot, keys, directory, dispatcher, limits, hidePeers, clock, emit, random });
+  const receiver = new Receiver({
+    self: wwwroot,
+    keys,
+    directory,
+    dispatcher,
+    limits,
+    hidePeers,
+    clock,
+    emit,
+    refresh,
+    replay,
+    newKeyNotices,
+    random,
+  });
   const routes = new Routes({
     wwwroot,
     name,
@@ -248,7 +281,7 @@ export async function startHost(
   function close({
     timeoutMs: patience = DEFAULT_CLOSE_TIMEOUT_MS,
   }: { readonly timeoutMs?: number } = {}): Promise<void> {
-    if (!(patience >= 0 && patience <= MAXIMUM_DELAY_MS)) {
+    if (!Number.isFinite(patience) || patience < 0 || patience > MAXIMUM_DELAY_MS) {
       throw new ConfigError("MNET_CONFIG_INVALID", `timeoutMs must be 0 to ${MAXIMUM_DELAY_MS}.`, {
         option: "timeoutMs",
       });

@@ -1,5 +1,5 @@
 import type { Clock } from "../core/clock.ts";
-import { EnvelopeError, XmlRpcError } from "../core/errors.ts";
+import { EnvelopeError, KeyError, PeerError, XmlRpcError } from "../core/errors.ts";
 import type { Emit } from "../core/events.ts";
 import type { Wwwroot } from "../core/ids.ts";
 import type { Limits } from "../core/limits.ts";
@@ -15,9 +15,12 @@ import { readEnvelope, type Envelope } from "../envelope/open.ts";
 import { signMessage, type SignedMessage } from "../envelope/signed-message.ts";
 import { requireOneSender, VerifiedMessage, verifySignature } from "../envelope/verified-message.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
+import type { KeyRefresh } from "../peer/key-refresh.ts";
+import type { NewKeyNotices } from "../peer/new-key-notices.ts";
 import { DEFAULT_DRIFT_TOLERANCE_MS } from "../peer/peer-client.ts";
 import type { PeerDirectory } from "../peer/peer-directory.ts";
 import type { PeerRecord } from "../peer/peer-store.ts";
+import type { ReplayGuard } from "../peer/replay-guard.ts";
 import { rootNameOf } from "../xml/read-document.ts";
 import { decodeCall } from "../xmlrpc/decode.ts";
 import type { XmlRpcCall } from "../xmlrpc/document.ts";
@@ -49,6 +52,9 @@ export interface ReceiverOptions {
   readonly hidePeers: boolean;
   readonly clock: Clock;
   readonly emit: Emit;
+  readonly refresh: KeyRefresh;
+  readonly replay: ReplayGuard;
+  readonly newKeyNotices: NewKeyNotices;
   readonly random: ((bytes: number) => Uint8Array) | undefined;
 }
 
@@ -138,15 +144,17 @@ export class Receiver {
 
     if (openedWith !== keys.current) throw this.#newKey(content.message, openedWith, keys.current, encryptTo, peer);
 
-    const message = this.#verify(encrypted, decrypted, encryptTo, peer);
-    if (!(message instanceof VerifiedMessage)) {
+    const verified = await this.#verify(encrypted, decrypted, peer);
+    if (verified instanceof EnvelopeError) {
       if (methodIn(content.message.document) === KEYSWAP && !this.#options.hidePeers) {
         return this.#answerKeyswap(wrapping, context);
       }
-      throw this.#refuseUnproved(faultOf(message), message, wrapping, peer);
+      throw this.#refuseUnproved(faultOf(verified), verified, wrapping, peer);
     }
-    this.#remark(message, peer);
-    return this.#serve(message, peer, wrapping, bytesIn, context);
+    const proved = { peer: verified.peer, wrapping: { ...wrapping, encryptTo: this.#certificateOf(verified.peer) } };
+    await this.#requireFresh(verified.message, proved.peer, keys.current, proved.wrapping);
+    this.#remark(verified.message, proved.peer);
+    return this.#serve(verified.message, proved.peer, proved.wrapping, bytesIn, context);
   }
 
   async #serve(
@@ -250,24 +258,57 @@ export class Receiver {
         peer: peer.wwwroot,
       },
     );
-    const wrapping = { signWith: openedWith, encryptTo };
-    return this.#options.hidePeers && !this.#isSigned(message, peer)
-      ? this.#refuseUnproved(FAULT.unreadable, error)
-      : new Refusal(newKeyFault(current.certificate.pem), error, wrapping, peer);
+    if (this.#options.hidePeers && !this.#isSigned(message, peer)) {
+      return this.#refuseUnproved(FAULT.unreadable, error);
+    }
+    this.#options.newKeyNotices.add(peer.id);
+    return new Refusal(newKeyFault(current.certificate.pem), error, { signWith: openedWith, encryptTo }, peer);
   }
 
-  #verify(
+  /**
+   * Verifies with the pinned key. Where that fails, the peer may have another key by now: it is asked once, and the
+   * message verified again (spec 7.5, MNET-084, MNET-090).
+   */
+  async #verify(
     encrypted: EncryptedMessage,
     decrypted: DecryptedMessage,
-    certificate: Certificate,
     peer: PeerRecord,
-  ): VerifiedMessage | EnvelopeError {
+  ): Promise<{ readonly message: VerifiedMessage; readonly peer: PeerRecord } | EnvelopeError> {
+    const first = verifyAs(peer, encrypted, decrypted, this.#certificateOf(peer));
+    if (!(first instanceof EnvelopeError) || first.code !== "MNET_ENVELOPE_SIGNATURE_INVALID") return first;
+    const refreshed = await this.#options.refresh.refresh(peer);
+    return refreshed ? verifyAs(refreshed, encrypted, decrypted, this.#certificateOf(refreshed)) : first;
+  }
+
+  /** Once, in time if the peer must be, and not with an expired key if the peer is so configured. */
+  async #requireFresh(message: VerifiedMessage, peer: PeerRecord, openedWith: KeyPair, wrapping: Wrapping): Promise<void> {
+    const { clock, replay } = this.#options;
+    const { settings, wwwroot } = peer;
+    const { notAfter, fingerprint } = this.#certificateOf(peer);
+    if (settings.expiredKey === "refuse" && notAfter.getTime() <= clock.now()) {
+      const error = new KeyError("MNET_KEY_EXPIRED", `The certificate of ${wwwroot} has expired.`, {
+        peer: wwwroot,
+        fingerprint,
+      });
+      throw new Refusal(FAULT.signatureInvalid, error, wrapping, peer);
+    }
+    const offsetMs = message.timestamp.getTime() - clock.now();
+    if (settings.clock === "strict" && Math.abs(offsetMs) > (settings.driftToleranceMs ?? DEFAULT_DRIFT_TOLERANCE_MS)) {
+      const code = offsetMs > 0 ? "MNET_PEER_CLOCK_AHEAD" : "MNET_PEER_CLOCK_BEHIND";
+      const error = new PeerError(code, `The request of ${wwwroot} is not on time.`, { peer: wwwroot, offsetMs });
+      throw new Refusal(FAULT.replayed, error, wrapping, peer);
+    }
     try {
-      return VerifiedMessage.verify(encrypted, decrypted, certificate, peer.settings);
+      // Messages to a key that is archived by then are answered with 7025 and never executed.
+      await replay.take(peer, message, openedWith.certificate.notAfter);
     } catch (error) {
-      if (error instanceof EnvelopeError) return error;
+      if (error instanceof EnvelopeError) throw new Refusal(FAULT.replayed, error, wrapping, peer);
       throw error;
     }
+  }
+
+  #certificateOf(peer: PeerRecord): Certificate {
+    return this.#options.directory.certificateOf(peer);
   }
 
   #isSigned(message: SignedMessage, peer: PeerRecord): boolean {
@@ -353,6 +394,21 @@ function methodIn(document: Uint8Array): string | undefined {
     return decodeCall(document).method;
   } catch (error) {
     if (error instanceof XmlRpcError) return undefined;
+    throw error;
+  }
+}
+
+/** A message that the peer has signed, or why it has not. */
+function verifyAs(
+  peer: PeerRecord,
+  encrypted: EncryptedMessage,
+  decrypted: DecryptedMessage,
+  certificate: Certificate,
+): { readonly message: VerifiedMessage; readonly peer: PeerRecord } | EnvelopeError {
+  try {
+    return { message: VerifiedMessage.verify(encrypted, decrypted, certificate, peer.settings), peer };
+  } catch (error) {
+    if (error instanceof EnvelopeError) return error;
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-import type { CallError, EnvelopeError, XmlRpcError } from "../core/errors.ts";
+import type { CallError, EnvelopeError, KeyError, PeerError, XmlRpcError } from "../core/errors.ts";
 import type { Certificate } from "../crypto/certificate.ts";
 import type { KeyPair } from "../crypto/key-pair.ts";
 import type { PeerRecord } from "../peer/peer-store.ts";
@@ -13,7 +13,7 @@ export interface Wrapping {
 /** A request that is answered with a fault before any method runs. `error` is for the operator, `fault` for the sender. */
 export class Refusal {
   readonly fault: Fault;
-  readonly error: EnvelopeError | XmlRpcError | CallError;
+  readonly error: EnvelopeError | XmlRpcError | CallError | KeyError | PeerError;
   readonly wrapping: Wrapping;
   readonly peer: PeerRecord | undefined;
 

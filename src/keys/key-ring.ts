@@ -1,7 +1,9 @@
 import type { Clock } from "../core/clock.ts";
+import { ConfigError } from "../core/errors.ts";
 import type { Emit } from "../core/events.ts";
 import type { Fingerprint } from "../core/ids.ts";
 import type { PeerKey } from "../core/peer-snapshot.ts";
+import { Certificate } from "../crypto/certificate.ts";
 import { KeyPair } from "../crypto/key-pair.ts";
 import { generateKeyPair, type GeneratedKeyPair } from "./generate-key-pair.ts";
 import type { KeyStore, StoredKey } from "./key-store.ts";
@@ -11,6 +13,8 @@ import { peerKey } from "./peer-key.ts";
 export interface KeyPolicy {
   /** Default 28 days (MNET-020). */
   readonly lifetimeMs: number;
+  /** Part of the lifetime after which a key is replaced. Default 0.8 (SEC-049). */
+  readonly rotateAt: number;
   /** Archived keys that still open late messages. Default 3 (MNET-021). */
   readonly generations: number;
   /** 2048 (default) to 4096. */
@@ -20,6 +24,7 @@ export interface KeyPolicy {
 /** The policy that applies unless the host's options say otherwise. */
 export const DEFAULT_KEY_POLICY: KeyPolicy = {
   lifetimeMs: 28 * 24 * 60 * 60 * 1000,
+  rotateAt: 0.8,
   generations: 3,
   modulusBits: 2048,
 };
@@ -85,20 +90,73 @@ export class KeyRing {
     return stored.flatMap((key) => (key.state === "prepared" ? [] : [this.#ownKey(key, key.state)]));
   }
 
-  async #load(): Promise<ActiveKeys> {
-    let stored = await this.#store.list();
-    if (!stored.some(({ state }) => state === "current")) {
-      await this.#createFirst();
-      stored = await this.#store.list();
-    }
-    const archived = stored.filter(({ state }) => state === "archived").slice(0, this.#policy.generations);
-    const current = stored.find(({ state }) => state === "current");
-    if (!current) throw new Error("The key store lost the key that it has just confirmed.");
-    return { current: this.#parse(current), archived: archived.map((key) => this.#parse(key)) };
+  /** The latest moment at which one of our keys may still open an answer: as the oldest of the archive. */
+  forgottenAt({ notAfter }: Certificate): Date {
+    return new Date(notAfter.getTime() + this.#policy.generations * this.#policy.lifetimeMs);
   }
 
-  /** A key is durable before anybody sees it: what was published once can always be opened. */
-  async #createFirst(): Promise<void> {
+  /** Whether the current key has had the part of its life after which it is replaced, while it is still good (SEC-049). */
+  async isDue(): Promise<boolean> {
+    const { notBefore, notAfter } = (await this.active()).current.certificate;
+    const lifetimeMs = notAfter.getTime() - notBefore.getTime();
+    return this.#clock.now() >= notBefore.getTime() + this.#policy.rotateAt * lifetimeMs;
+  }
+
+  /**
+   * Replaces the current key and archives it (MNET-021, MNET-022). Of several processes that do this at once, one does;
+   * the others get its key.
+   */
+  async rotate(): Promise<{ readonly from: Fingerprint; readonly to: Fingerprint }> {
+    const from = (await this.#fresh()).current.certificate.fingerprint;
+    await this.#replace(from);
+    return { from, to: (await this.#fresh()).current.certificate.fingerprint };
+  }
+
+  /**
+   * Makes a key unusable, now and for ever: nothing is opened with it and nobody is told a new key in its name (SEC-050).
+   * The current key is replaced first. Throws `MNET_CONFIG_INVALID` for a key that is not ours.
+   */
+  async revoke(fingerprint: string, reason: string): Promise<void> {
+    const key = (await this.#store.list()).find((stored) => stored.fingerprint === fingerprint);
+    if (!key) {
+      throw new ConfigError("MNET_CONFIG_INVALID", `No key of ours has the fingerprint ${fingerprint}.`, {
+        option: "fingerprint",
+      });
+    }
+    if (key.state === "current") await this.#replace(key.fingerprint);
+    await this.#store.revoke(key.fingerprint);
+    this.#parsed.delete(key.fingerprint);
+    await this.#fresh();
+    this.#emit({ type: "key.revoked", level: "warn", fingerprint: key.fingerprint, reason });
+  }
+
+  /** The keys as they are in the store at this moment. */
+  #fresh(): Promise<ActiveKeys> {
+    this.#loaded = undefined;
+    return this.active();
+  }
+
+  async #load(): Promise<ActiveKeys> {
+    const active = this.#read(await this.#store.list());
+    // Moodle, too, rotates when an expired key is wanted (spec 2.4); a host that is maintained does so long before.
+    if (active && active.current.certificate.notAfter.getTime() > this.#clock.now()) return active;
+    await this.#replace(active?.current.certificate.fingerprint);
+    const replaced = this.#read(await this.#store.list());
+    if (!replaced) throw new Error("The key store lost the key that it has just confirmed.");
+    return replaced;
+  }
+
+  #read(stored: readonly StoredKey[]): ActiveKeys | undefined {
+    const current = stored.find(({ state }) => state === "current");
+    const archived = stored.filter(({ state }) => state === "archived").slice(0, this.#policy.generations);
+    return current && { current: this.#parse(current), archived: archived.map((key) => this.#parse(key)) };
+  }
+
+  /**
+   * A new key in place of `expected`, or as the first one. It is durable before anybody sees it: what was published once
+   * can always be opened, wherever the process dies.
+   */
+  async #replace(expected: Fingerprint | undefined): Promise<void> {
     const now = this.#clock.now();
     const generated = await generateKeyPair({
       ...this.#site,
@@ -109,8 +167,14 @@ export class KeyRing {
     const key = storedKey(generated, now);
     await this.#store.prepare(key);
     // If another process was faster, its key is the one, and ours was never shown to anybody.
-    const isOurs = await this.#store.promote(key.fingerprint, undefined, now);
-    if (isOurs) this.#emit({ type: "key.created", level: "info", fingerprint: key.fingerprint });
+    const isOurs = await this.#store.promote(key.fingerprint, expected, now);
+    await this.#store.prune(this.#policy.generations, now);
+    if (!isOurs) return;
+    this.#emit(
+      expected === undefined
+        ? { type: "key.created", level: "info", fingerprint: key.fingerprint }
+        : { type: "key.rotated", level: "info", from: expected, to: key.fingerprint },
+    );
   }
 
   #parse(key: StoredKey): KeyPair {
@@ -126,7 +190,8 @@ export class KeyRing {
   }
 
   #ownKey(key: StoredKey, state: OwnKey["state"]): OwnKey {
-    const { certificate } = this.#parse(key);
+    // Of a revoked key there is no private half any more.
+    const certificate = Certificate.parse(key.certificate, { minimumBits: 1024 });
     return { ...peerKey(certificate), state };
   }
 }

@@ -3,6 +3,7 @@ import { MAXIMUM_DELAY_MS } from "../core/clock.ts";
 import { ConfigError } from "../core/errors.ts";
 import type { ApplicationName } from "../core/peer-snapshot.ts";
 import { AddressPolicy } from "../transport/address-policy.ts";
+import type { TlsLevel } from "../transport/transport.ts";
 import { APPLICATIONS } from "./application.ts";
 import type { ServiceFlag } from "./service-flags.ts";
 
@@ -13,7 +14,16 @@ const signal = v.optional(v.custom((input) => input instanceof AbortSignal, "Exp
 const SETTINGS = v.strictObject({
   timeoutMs: milliseconds(1),
   driftToleranceMs: milliseconds(0),
+  clock: v.optional(v.picklist(["tolerant", "strict"])),
+  expiredKey: v.optional(v.picklist(["warn", "refuse"])),
   strictAlgorithms: v.optional(v.boolean()),
+  legacy: v.optional(
+    v.strictObject({
+      tls: v.optional(v.picklist(["verify", "host-name", "none"] satisfies TlsLevel[])),
+      smallKeys: v.optional(v.boolean()),
+      adoptKeyOverHttps: v.optional(v.boolean()),
+    }),
+  ),
   allowAddresses: v.optional(v.pipe(v.array(v.string()), v.check(areNetworks, "Expected networks in CIDR form"))),
 });
 

@@ -33,6 +33,8 @@ export async function introduceOurselves(
   self: { readonly wwwroot: string; readonly certificate: string },
   options: {
     readonly application?: ApplicationName | undefined;
+    /** Default 2048. */
+    readonly minimumBits?: 1024 | 2048 | undefined;
     readonly limits: Limits;
     readonly signal?: AbortSignal | undefined;
   },
@@ -42,7 +44,7 @@ export async function introduceOurselves(
   for (const application of candidates) {
     try {
       const pem = await swapKeys(http, route, self, application, options);
-      return { application, certificate: Certificate.parse(pem, { wwwroot: route.wwwroot }) };
+      return { application, certificate: Certificate.parse(pem, { wwwroot: route.wwwroot, minimumBits: options.minimumBits }) };
     } catch (error) {
       if (!isOtherSoftware(error)) throw error;
       firstFailure ??= error;

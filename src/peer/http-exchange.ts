@@ -53,6 +53,7 @@ export class HttpClient {
       );
     });
     try {
+      ending.signal.throwIfAborted();
       const response = await this.#transport.exchange({
         method,
         url,

@@ -1,14 +1,14 @@
 import type { Clock } from "../core/clock.ts";
-import { EnvelopeError, MnetError, PeerError, RemoteFault, TransportError, XmlRpcError } from "../core/errors.ts";
+import { EnvelopeError, KeyError, MnetError, PeerError, RemoteFault, TransportError, XmlRpcError } from "../core/errors.ts";
 import type { Emit } from "../core/events.ts";
 import type { Wwwroot } from "../core/ids.ts";
 import type { Limits } from "../core/limits.ts";
 import type { Certificate } from "../crypto/certificate.ts";
-import { decryptMessage } from "../envelope/encrypted-message.ts";
+import { decryptMessage, type DecryptedMessage, type EncryptedMessage } from "../envelope/encrypted-message.ts";
 import { readEnvelope, type Envelope } from "../envelope/open.ts";
 import { seal } from "../envelope/seal.ts";
 import type { SignedMessage } from "../envelope/signed-message.ts";
-import { VerifiedMessage } from "../envelope/verified-message.ts";
+import { VerifiedMessage, verifySignature } from "../envelope/verified-message.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
 import type { TransportResponse } from "../transport/transport.ts";
 import { decodeResponse } from "../xmlrpc/decode.ts";
@@ -17,8 +17,11 @@ import { encodeCall } from "../xmlrpc/encode.ts";
 import type { XmlRpcValue } from "../xmlrpc/value.ts";
 import { rpcUrl } from "./application.ts";
 import type { HttpClient } from "./http-exchange.ts";
+import type { KeyAdoption } from "./key-adoption.ts";
+import type { NewKeyNotices } from "./new-key-notices.ts";
 import type { PeerDirectory } from "./peer-directory.ts";
 import type { PeerRecord } from "./peer-store.ts";
+import type { ReplayGuard } from "./replay-guard.ts";
 
 /** A responder may be this far ahead of us (MNET-104). */
 export const DEFAULT_DRIFT_TOLERANCE_MS = 15_000;
@@ -34,6 +37,9 @@ export interface PeerClientOptions {
   readonly clock: Clock;
   readonly limits: Limits;
   readonly emit: Emit;
+  readonly adoption: KeyAdoption;
+  readonly replay: ReplayGuard;
+  readonly newKeyNotices: NewKeyNotices;
   readonly random: ((bytes: number) => Uint8Array) | undefined;
 }
 
@@ -46,9 +52,10 @@ export class PeerClient {
   }
 
   /**
-   * Calls one method. Permission has been checked.
+   * Calls one method. Permission has been checked. Where the peer or we have a new key by now, the call is made a second
+   * time, once (spec 8.4, MNET-105, MNET-107).
    *
-   * Throws `TransportError`, `EnvelopeError`, `XmlRpcError`, `RemoteFault`, `PeerError` `MNET_PEER_CLOCK_AHEAD`; an
+   * Throws `TransportError`, `EnvelopeError`, `XmlRpcError`, `RemoteFault`, `KeyError`, `PeerError` with a clock code; an
    * aborted call rejects with `signal.reason`.
    */
   async call(
@@ -57,33 +64,25 @@ export class PeerClient {
     params: readonly XmlRpcValue[],
     signal?: AbortSignal,
   ): Promise<XmlRpcValue> {
-    const { clock, directory, emit, self, random } = this.#options;
+    const { clock, emit, newKeyNotices } = this.#options;
     const started = clock.now();
     const reference = { id: peer.id, wwwroot: peer.wwwroot };
-    let bytesOut = 0;
+    const noticesBefore = newKeyNotices.count(peer.id);
+    const request = encodeCall(method, params);
     try {
-      const { current } = await this.#options.keys.active();
-      const certificate = directory.certificateOf(peer);
-      const body = await seal(encodeCall(method, params), {
-        sender: self,
-        key: current,
-        recipient: certificate,
-        timestamp: new Date(started),
-        random,
-      });
-      bytesOut = body.length;
-      const response = await this.#post(peer, body, signal);
-      const { value, bytesIn } = await this.#read(peer, method, response, certificate, started);
-      emit({
-        type: "call.sent",
-        level: "debug",
-        peer: reference,
-        method,
-        durationMs: clock.now() - started,
-        bytesIn,
-        bytesOut,
-      });
-      return value;
+      let answer: Answer;
+      try {
+        answer = await this.#attempt(peer, method, request, signal);
+      } catch (error) {
+        const chance = await this.#secondChance(peer, error, noticesBefore, signal);
+        if (!chance) throw error;
+        emit({ type: "call.retried", level: "info", peer: reference, method, reason: chance.reason });
+        answer = await this.#attempt(chance.peer, method, request, signal);
+      }
+      const { bytesIn, bytesOut } = answer;
+      const durationMs = clock.now() - started;
+      emit({ type: "call.sent", level: "debug", peer: reference, method, durationMs, bytesIn, bytesOut });
+      return answer.value;
     } catch (error) {
       if (MnetError.is(error)) {
         const durationMs = clock.now() - started;
@@ -91,6 +90,63 @@ export class PeerClient {
       }
       throw error;
     }
+  }
+
+  /**
+   * Whether and how a failed call deserves a second attempt.
+   *
+   * - The peer has a new key and its old one says so: the new one is pinned.
+   * - A Mahara says so itself: held, or pinned, as the peer is configured.
+   * - A Mahara learnt *our* new key from us while it had our call, and dropped the call (MNET-129).
+   */
+  async #secondChance(
+    peer: PeerRecord,
+    error: unknown,
+    noticesBefore: number,
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly peer: PeerRecord; readonly reason: "rekeyed" | "mahara-learned-our-key" } | undefined> {
+    const { adoption, newKeyNotices } = this.#options;
+    if (error instanceof NewKeyShown) {
+      const { certificate, isProved } = error;
+      return {
+        peer: await (isProved
+          ? adoption.adoptProved(peer, certificate)
+          : adoption.adoptDoubtful(peer, certificate, signal)),
+        reason: "rekeyed",
+      };
+    }
+    const isUnsignedFault = error instanceof RemoteFault && !error.authenticated;
+    return isUnsignedFault && newKeyNotices.count(peer.id) > noticesBefore
+      ? { peer, reason: "mahara-learned-our-key" }
+      : undefined;
+  }
+
+  /** One request and its answer. */
+  async #attempt(
+    peer: PeerRecord,
+    method: string,
+    request: Uint8Array,
+    signal: AbortSignal | undefined,
+  ): Promise<Answer> {
+    const { clock, directory, self, random, keys } = this.#options;
+    const sentAt = clock.now();
+    const recipient = directory.certificateOf(peer);
+    this.#checkExpiry(peer, recipient);
+    const { current } = await keys.active();
+    const timestamp = new Date(sentAt);
+    const body = await seal(request, { sender: self, key: current, recipient, timestamp, random });
+    const response = await this.#post(peer, body, signal);
+    const value = await this.#read(peer, method, response, recipient, sentAt);
+    return { value, bytesIn: response.body.length, bytesOut: body.length };
+  }
+
+  /** An expired key is only talked about, unless the peer is configured otherwise (SEC-048). */
+  #checkExpiry(peer: PeerRecord, { notAfter, fingerprint }: Certificate): void {
+    if (peer.settings.expiredKey !== "refuse" || notAfter.getTime() > this.#options.clock.now()) return;
+    throw new KeyError("MNET_KEY_EXPIRED", `The certificate of ${peer.wwwroot} expired on ${notAfter.toISOString()}.`, {
+      peer: peer.wwwroot,
+      fingerprint,
+    });
   }
 
   #post(peer: PeerRecord, body: Uint8Array, signal: AbortSignal | undefined): Promise<TransportResponse> {
@@ -112,30 +168,74 @@ export class PeerClient {
     response: TransportResponse,
     certificate: Certificate,
     sentAt: number,
-  ): Promise<{ value: XmlRpcValue; bytesIn: number }> {
+  ): Promise<XmlRpcValue> {
     const receivedAt = this.#options.clock.now();
     const call = { peer: peer.wwwroot, method };
     const envelope = this.#readOuter(response, peer);
     if (envelope.kind !== "encrypted") throw this.#refusalInClear(envelope, response, peer, method);
 
-    const { current, archived } = await this.#options.keys.active();
+    const { keys, replay, limits, directory } = this.#options;
+    const { current, archived } = await keys.active();
     const decrypted = decryptMessage(envelope.message, [current, ...archived]);
-    if (decrypted.content.kind === "unsigned") {
+    const { content, openedWith } = decrypted;
+    if (content.kind === "unsigned") {
       throw (
-        this.#faultIn(decrypted.content.document, call) ??
+        this.#faultIn(content.document, call) ??
         new EnvelopeError("MNET_ENVELOPE_NOT_SIGNED", `${peer.wwwroot} answered without a signature.`, {
           peer: peer.wwwroot,
         })
       );
     }
-    this.#requireSender(decrypted.content.message, peer);
-    const message = VerifiedMessage.verify(envelope.message, decrypted, certificate, peer.settings);
+    this.#requireSender(content.message, peer);
+    const message = this.#verify(envelope.message, decrypted, content.message, certificate, peer);
+    await replay.take(peer, message, keys.forgottenAt(openedWith.certificate));
     this.#checkClock(message, peer, sentAt, receivedAt);
 
-    const document = decodeResponse(message.document, { limits: this.#options.limits });
-    this.#options.directory.noteContact(peer, document.kind === "result" ? document.dialect : undefined);
-    if (document.kind === "fault") throw remoteFault(document, call, true);
-    return { value: document.value, bytesIn: response.body.length };
+    const document = decodeResponse(message.document, { limits });
+    directory.noteContact(peer, document.kind === "result" ? document.dialect : undefined);
+    if (document.kind === "fault") throw this.#refusal(document, peer, call);
+    return document.value;
+  }
+
+  #verify(
+    encrypted: EncryptedMessage,
+    decrypted: DecryptedMessage,
+    signed: SignedMessage,
+    certificate: Certificate,
+    peer: PeerRecord,
+  ): VerifiedMessage {
+    try {
+      return VerifiedMessage.verify(encrypted, decrypted, certificate, peer.settings);
+    } catch (error) {
+      const isUnverified = error instanceof EnvelopeError && error.code === "MNET_ENVELOPE_SIGNATURE_INVALID";
+      throw (isUnverified && this.#selfSignedKey(signed, peer)) || error;
+    }
+  }
+
+  /** Mahara signs the fault that brings its new key with that new key (spec 4.6). It proves possession, and no more. */
+  #selfSignedKey(signed: SignedMessage, peer: PeerRecord): NewKeyShown | undefined {
+    try {
+      const document = decodeResponse(signed.document, { limits: this.#options.limits });
+      if (document.kind !== "fault" || document.faultCode !== NEW_KEY) return undefined;
+      const certificate = this.#options.adoption.parse(peer, document.faultString);
+      verifySignature(signed, certificate);
+      return new NewKeyShown(certificate, false);
+    } catch (error) {
+      if (MnetError.is(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** A fault that the peer signed. 7025 brings its new key, or says in prose that it has none for us, which is 7023 (MNET-108). */
+  #refusal(fault: Extract<Response, { kind: "fault" }>, peer: PeerRecord, call: CallReference): Error {
+    if (fault.faultCode !== NEW_KEY) return remoteFault(fault, call, true);
+    if (!fault.faultString.includes("-----BEGIN CERTIFICATE-----")) {
+      return remoteFault({ ...fault, faultCode: UNREADABLE }, call, true);
+    }
+    const certificate = this.#options.adoption.parse(peer, fault.faultString);
+    // The key that it was sealed to: nothing would change.
+    if (certificate.pem === peer.certificate) return remoteFault(fault, call, true);
+    return new NewKeyShown(certificate, true);
   }
 
   #readOuter({ status, body }: TransportResponse, peer: PeerRecord): Envelope {
@@ -192,7 +292,10 @@ export class PeerClient {
     );
   }
 
-  /** Ahead is refused as a Moodle does; behind is only worth knowing, because nobody signed the time (SEC-035). */
+  /**
+   * Ahead is refused as a Moodle does; behind is only worth knowing, because nobody signed the time, unless the peer is
+   * configured otherwise (SEC-035).
+   */
   #checkClock(message: VerifiedMessage, peer: PeerRecord, sentAt: number, receivedAt: number): void {
     const tolerance = peer.settings.driftToleranceMs ?? DEFAULT_DRIFT_TOLERANCE_MS;
     const offsetMs = Math.round(message.timestamp.getTime() - (sentAt + receivedAt) / 2);
@@ -205,6 +308,40 @@ export class PeerClient {
         { peer: peer.wwwroot, offsetMs },
       );
     }
+    if (peer.settings.clock === "strict") {
+      throw new PeerError(
+        "MNET_PEER_CLOCK_BEHIND",
+        `The clock of ${peer.wwwroot} is ${Math.round(-offsetMs / 1000)} s behind ours; ${tolerance / 1000} s are tolerated.`,
+        { peer: peer.wwwroot, offsetMs },
+      );
+    }
+  }
+}
+
+interface CallReference {
+  readonly peer: Wwwroot;
+  readonly method: string;
+}
+
+interface Answer {
+  readonly value: XmlRpcValue;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+/** "You used my old key; here is the new one" (spec 7.6). */
+const NEW_KEY = 7025;
+const UNREADABLE = 7023;
+
+/** The peer has another key by now. Proved: the pinned key says so. Never leaves this file. */
+class NewKeyShown extends Error {
+  readonly certificate: Certificate;
+  readonly isProved: boolean;
+
+  constructor(certificate: Certificate, isProved: boolean) {
+    super("The peer shows a new key.");
+    this.certificate = certificate;
+    this.isProved = isProved;
   }
 }
 

@@ -96,7 +96,7 @@ export class PeerDirectory {
   routeTo({ wwwroot, settings }: PeerRecord): Route {
     return {
       wwwroot,
-      tls: "verify",
+      tls: settings.legacy?.tls ?? "verify",
       allowAddresses: settings.allowAddresses ?? [],
       timeoutMs: settings.timeoutMs ?? this.#timeoutMs,
     };

@@ -6,6 +6,11 @@ const MAXIMUM_ELEMENTS = 256;
 const MAXIMUM_DEPTH = 16;
 /** Attributes are URIs and ids. */
 const MAXIMUM_ATTRIBUTES = 16;
+/** White space in one place, and characters of one name: nobody sends more, and going over them is slow (SEC-024). */
+const MAXIMUM_SPACE = 4096;
+const MAXIMUM_NAME = 129;
+/** Base64 needs none, a wwwroot hardly any; resolving them is the slowest part of reading (SEC-024). */
+const MAXIMUM_REFERENCES = 256;
 
 /**
  * Reads an envelope: a complete, single-root document of elements, attributes and text, in printable ASCII.
@@ -54,6 +59,7 @@ class DocumentReader {
   readonly #text: string;
   #at = 0;
   #elements = 0;
+  #references = 0;
 
   constructor(text: string) {
     this.#text = text;
@@ -70,13 +76,14 @@ class DocumentReader {
 
   #readDeclaration(): void {
     if (!this.#text.startsWith("<?", this.#at)) return;
-    const end = this.#text.indexOf("?>", this.#at) + 2;
-    if (end < 2 || end - this.#at > PROLOGUE_LENGTH) throw malformed("its XML declaration does not end");
-    const declaration = DECLARATION.exec(this.#text.slice(this.#at, end));
+    const start = this.#text.slice(this.#at, this.#at + PROLOGUE_LENGTH);
+    const length = start.indexOf("?>") + 2;
+    if (length < 2) throw malformed("its XML declaration does not end");
+    const declaration = DECLARATION.exec(start.slice(0, length));
     if (!declaration) throw malformed("it has a processing instruction or an odd XML declaration");
     const encoding = declaration.groups?.["encoding"] ?? "utf-8";
     if (!ENCODINGS.has(encoding.toLowerCase())) throw malformed(`its encoding is ${encoding}`);
-    this.#at = end;
+    this.#at += length;
   }
 
   /** From the root's start tag to its end tag. */
@@ -109,7 +116,7 @@ class DocumentReader {
         continue;
       }
       if (!start.isEmpty) this.#readEndTag(name);
-      const leaf: XmlElement = { name, children: NO_CHILDREN, text: resolveReferences(text), ...(attributes && { attributes }) };
+      const leaf: XmlElement = { name, children: NO_CHILDREN, text: this.#resolveReferences(text), ...(attributes && { attributes }) };
       if (!parent) return leaf;
       parent.children.push(leaf);
       this.#skipSpace();
@@ -154,7 +161,7 @@ class DocumentReader {
       attributes ??= new Map();
       if (attributes.has(name)) throw malformed("it has an attribute twice");
       if (attributes.size >= MAXIMUM_ATTRIBUTES) throw malformed("it has too many attributes");
-      attributes.set(name, resolveReferences(raw));
+      attributes.set(name, this.#resolveReferences(raw));
     }
     return attributes;
   }
@@ -170,7 +177,7 @@ class DocumentReader {
 
   #readName(): string {
     const start = this.#at;
-    while (isNameCharacter(this.#text.charCodeAt(this.#at))) this.#at++;
+    while (isNameCharacter(this.#text.charCodeAt(this.#at)) && this.#at - start <= MAXIMUM_NAME) this.#at++;
     const name = this.#text.slice(start, this.#at);
     // Of what begins with "<" and no name, "!" is a DOCTYPE, comment or CDATA and "?" a processing instruction.
     if (!NAME.test(name)) throw malformed("it has something other than elements and text, or a bad name");
@@ -180,13 +187,24 @@ class DocumentReader {
   /** Whether there was any white space. */
   #skipSpace(): boolean {
     const start = this.#at;
-    while (isSpaceCharacter(this.#text.charCodeAt(this.#at))) this.#at++;
+    while (isSpaceCharacter(this.#text.charCodeAt(this.#at))) {
+      if (++this.#at - start > MAXIMUM_SPACE) throw malformed("it has too much white space");
+    }
     return this.#at > start;
   }
 
   #expect(character: string): void {
     if (this.#text[this.#at] !== character) throw malformed(`a ${character} is missing`);
     this.#at++;
+  }
+
+  /** The five predefined entities and numeric references to ASCII text; there are no others in an envelope (SEC-015). */
+  #resolveReferences(text: string): string {
+    if (!text.includes("&")) return text;
+    const [head = "", ...parts] = text.split("&", MAXIMUM_REFERENCES + 2);
+    this.#references += parts.length;
+    if (this.#references > MAXIMUM_REFERENCES) throw malformed("it has too many character references");
+    return head + parts.map(resolveFirst).join("");
   }
 }
 
@@ -204,28 +222,20 @@ const isNameCharacter = (code: number): boolean =>
 const isSpaceCharacter = (code: number): boolean => code === 0x20 || code === 0x0a || code === 0x09 || code === 0x0d;
 
 function isSpace(text: string): boolean {
+  if (text.length > MAXIMUM_SPACE) return false;
   for (let n = 0; n < text.length; n++) if (!isSpaceCharacter(text.charCodeAt(n))) return false;
   return true;
 }
 
 const REFERENCES = new Map(Object.entries({ lt: "<", gt: ">", amp: "&", quot: '"', apos: "'" }));
 
-/** The five predefined entities and numeric references to ASCII text; there are no others in an envelope (SEC-015). */
-function resolveReferences(text: string): string {
-  if (!text.includes("&")) return text;
-  const [head = "", ...parts] = text.split("&");
-  return (
-    head +
-    parts
-      .map((part) => {
-        const end = part.indexOf(";");
-        const name = part.slice(0, end);
-        const resolved = end < 1 || end > 8 ? undefined : (REFERENCES.get(name) ?? numericReference(name));
-        if (resolved === undefined) throw malformed("it has an entity");
-        return resolved + part.slice(end + 1);
-      })
-      .join("")
-  );
+/** Of a text that begins inside a reference. */
+function resolveFirst(text: string): string {
+  const end = text.indexOf(";");
+  const name = text.slice(0, end);
+  const resolved = end < 1 || end > 8 ? undefined : (REFERENCES.get(name) ?? numericReference(name));
+  if (resolved === undefined) throw malformed("it has an entity");
+  return resolved + text.slice(end + 1);
 }
 
 function numericReference(name: string): string | undefined {

@@ -175,6 +175,18 @@ describe("archived keys", () => {
     expect(all[0]).toEqual({ ...peerKey(certificate), state: "current" });
     expect(JSON.stringify(all)).not.toContain("PRIVATE KEY");
   });
+
+  it("SEC-050 all() tells of revoked keys whose private half is gone", async () => {
+    const store = fakeKeyStore([...keys]);
+    const { ring } = makeRing({ store });
+    await store.revoke(keys[1]!.fingerprint);
+    expect(store.keys[1]?.privateKey).toHaveLength(0);
+    const { archived } = await ring.active();
+    expect(archived.map(({ certificate }) => certificate.fingerprint)).toEqual([40, 30, 20].map(fingerprintOf));
+    expect((await ring.all()).filter(({ state }) => state === "revoked").map(({ fingerprint }) => fingerprint)).toEqual(
+      [55, 50].map(fingerprintOf),
+    );
+  });
 });
 
 describe("reading again", () => {

@@ -1,4 +1,5 @@
 import { createPrivateKey, createPublicKey } from "node:crypto";
+import { TransportError } from "../../src/core/errors.ts";
 import type { MnetEvent } from "../../src/core/events.ts";
 import type { Fingerprint, Wwwroot } from "../../src/core/ids.ts";
 import { createHost } from "../../src/create-host.ts";
@@ -155,9 +156,10 @@ export async function rig({
   };
 }
 
-/** Nobody is called. */
+/** Nobody can be reached. */
 export const noTransport: Transport = {
-  exchange: ({ url }) => Promise.reject(new Error(`Nobody expected a request to ${url.href}.`)),
+  exchange: ({ url }) =>
+    Promise.reject(new TransportError("MNET_TRANSPORT_UNREACHABLE", "There is no network.", { url: url.href, retryable: true })),
 };
 
 /** Leads every request to one function, which answers with a body or a whole response. */

@@ -148,10 +148,25 @@ describe("readDocument", () => {
     expect(await codeOf(() => read(xml))).toBe(MALFORMED);
   });
 
-  it("SEC-015 a flood of numeric references is just text", () => {
-    const text = read(`<a>${"&#65;".repeat(200_000)}</a>`).text;
-    expect(text).toHaveLength(200_000);
-    expect(text.startsWith("AAAA")).toBe(true);
+  it.each<[string, (space: string) => string]>([
+    ["in front", (space) => `${space}<a/>`],
+    ["behind", (space) => `<a/>${space}`],
+    ["in a tag", (space) => `<a${space}/>`],
+    ["in an end tag", (space) => `<a></a${space}>`],
+    ["around =", (space) => `<a b${space}="c"/>`],
+    ["before an element", (space) => `<a>${space}<b/></a>`],
+    ["between elements", (space) => `<a><b/>${space}<b/></a>`],
+  ])("SEC-024 takes 4096 bytes of white space %s, and no more", async (_, xml) => {
+    expect(await codeOf(() => read(xml(" \n".repeat(2048))))).toBe("accepted");
+    expect(await codeOf(() => read(xml(" ".repeat(4097))))).toBe(MALFORMED);
+  });
+
+  it("SEC-015 SEC-024 takes 256 references in a document, and no flood of them", async () => {
+    expect(read(`<a>${"&#65;".repeat(256)}</a>`).text).toBe("A".repeat(256));
+    expect(read(`<a b="${"&#65;".repeat(100)}"><c>${"&amp;".repeat(156)}</c></a>`).children[0]?.text).toHaveLength(156);
+    expect(await codeOf(() => read(`<a>${"&#65;".repeat(257)}</a>`))).toBe(MALFORMED);
+    expect(await codeOf(() => read(`<a b="${"&#65;".repeat(101)}"><c>${"&amp;".repeat(156)}</c></a>`))).toBe(MALFORMED);
+    expect(await codeOf(() => read(`<a>${"&#65;".repeat(200_000)}</a>`))).toBe(MALFORMED);
   });
 
   it.each<[string, string]>([

@@ -85,7 +85,7 @@ async function runDemo({ once = false, port }: DemoOptions, io: CliIo): Promise<
     if (example) await keepExample(folder, example, sites);
     narrator.say(...suggestions(folder, sites), "", colors.bold("Both sites are up. Ctrl-C ends them."));
     await aborted(interruption);
-    narrator.say("", "Ctrl-C: closing.");
+    narrator.say("", "Closing.");
     return EXIT.ok;
   } catch (error) {
     if (error === interruption.reason) {

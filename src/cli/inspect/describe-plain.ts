@@ -28,6 +28,12 @@ export function describePlain(body: Uint8Array): PlainDescription {
       hint: "networking may be switched off at the site, the wwwroot may be another, or a proxy or a maintenance page answered.",
     };
   }
+  if (/^[ \t\r\n]+<(?:\?xml|encryptedMessage|signedMessage|methodCall|methodResponse)/.test(start)) {
+    return {
+      detail: "White space stands before the XML declaration, so that this is not XML.",
+      hint: "the sender prints something before its message; in PHP often a blank line before <?php or after ?>.",
+    };
+  }
   if (start.startsWith("{") || start.startsWith("[")) {
     return {
       detail: "This is JSON, and no recorded exchange.",

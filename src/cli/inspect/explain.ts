@@ -79,8 +79,11 @@ class Explainer {
     }
   }
 
-  #result(kind: Explanation["kind"], layers: Pick<Explanation, "encrypted" | "signed" | "document">): Explanation {
-    const verified = kind === "encrypted" && layers.document?.verified === true;
+  #result(
+    kind: Explanation["kind"],
+    layers: Pick<Explanation, "encrypted" | "signed" | "document">,
+    verified = false,
+  ): Explanation {
     const ok = verified && this.#checks.every(({ outcome }) => outcome !== "failed");
     return { ok, verified, kind, bytes: this.#body.length, ...layers, checks: this.#checks };
   }
@@ -96,23 +99,12 @@ class Explainer {
         this.#failed("form", "MNET_ENVELOPE_MALFORMED", detail, hint);
         return undefined;
       }
-      this.#passForm(root ?? "");
+      this.#passed("form", `The message is a whole ${root ?? "document"}.`);
       return envelope;
     } catch (error) {
       if (!(error instanceof EnvelopeError)) throw error;
       this.#failed("form", error.code, error.message, this.#hintOfDamage(root ?? ""));
       return undefined;
-    }
-  }
-
-  #passForm(root: string): void {
-    if (/^\s/.test(Buffer.from(this.#body.subarray(0, 1)).toString("latin1"))) {
-      this.#check("form", "warning", {
-        detail: `The message is a whole ${root}, but white space stands before it.`,
-        hint: "the server of a Moodle would not recognise it; the sender must not print anything before the XML declaration.",
-      });
-    } else {
-      this.#passed("form", `The message is a whole ${root}.`);
     }
   }
 
@@ -168,11 +160,8 @@ class Explainer {
     const { signed, isVerified } = this.#explainSignature(signedRoot, signedMessage, message.remarks);
     const hasOneSender = this.#checks.every(({ name, outcome }) => name !== "sender" || outcome === "passed");
     const verified = isVerified && hasOneSender;
-    return this.#result("encrypted", {
-      encrypted,
-      signed,
-      ...this.#explainDocument(signedMessage.document, { verified, sender: signedMessage.sender, signed }),
-    });
+    const document = this.#explainDocument(signedMessage.document, { verified, sender: signedMessage.sender, signed });
+    return this.#result("encrypted", { encrypted, signed, ...document }, verified);
   }
 
   #open(message: EncryptedMessage): { readonly key: GivenKey; readonly decrypted: DecryptedMessage } | undefined {
@@ -220,7 +209,7 @@ class Explainer {
         `give the receiver's certificate and private key with --keys; it is a ${bits}-bit key.`,
       ];
     }
-    const fitting = pairs.filter((pair) => pair.fits(wrappedKey));
+    const fitting = pairs.filter(({ certificate }) => Math.ceil(certificate.modulusBits / 8) === wrappedKey.length);
     if (fitting.length === 0) {
       const given = [...new Set(pairs.map(({ certificate }) => certificate.modulusBits))].join(", ");
       return [

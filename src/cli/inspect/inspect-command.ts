@@ -31,27 +31,30 @@ Exit codes: 0 opened, verified and nothing failed; 1 anything else; 2 the comman
 
 /** `mnet inspect`: takes a captured message apart. */
 export function inspectCommand(io: CliIo, finish: (code: ExitCode) => void): Command {
-  return new Command("inspect")
-    .description("Open a captured message and say which check fails.")
-    .argument(
-      "<file>",
-      "body of a request or response as it was on the wire, or a recorded exchange; - is standard input",
-    )
-    .option("-k, --keys <file>", "PEM or key list; may be given several times", collect)
-    .addOption(
-      new Option("--side <side>", "half of a recorded exchange (default: request)").choices(["request", "response"]),
-    )
-    .option(
-      "--now <time>",
-      "moment to compare the timestamp with, ISO 8601 or Unix seconds (default: that of the recording)",
-      readTime,
-    )
-    .option("--show-payload", "show the XML-RPC document, which may hold personal data")
-    .option("--json", "for programs; the fields are in docs/cli.md")
-    .addHelpText("after", EXAMPLES)
-    .action(async (file: string, options: InspectOptions) => {
-      finish(await inspectMessage(file, options, io));
-    });
+  return (
+    new Command("inspect")
+      .description("Open a captured message and say which check fails.")
+      .argument(
+        "<file>",
+        "body of a request or response as it was on the wire, or a recorded exchange; - is standard input",
+      )
+      .option("-k, --keys <file>", "PEM or key list; may be given several times", collect)
+      .addOption(
+        new Option("--side <side>", "half of a recorded exchange (default: request)").choices(["request", "response"]),
+      )
+      .option(
+        "--now <time>",
+        "moment to compare the timestamp with, ISO 8601 or Unix seconds (default: that of the recording)",
+        readTime,
+      )
+      .option("--show-payload", "show the XML-RPC document, which may hold personal data")
+      .option("--json", "for programs; the fields are in docs/cli.md")
+      .addHelpText("after", EXAMPLES)
+      // `--recorded DIR` belongs here: with it, <file> is not given.
+      .action(async (file: string, options: InspectOptions) => {
+        finish(await inspectMessage(file, options, io));
+      })
+  );
 }
 
 async function inspectMessage(file: string, options: InspectOptions, io: CliIo): Promise<ExitCode> {

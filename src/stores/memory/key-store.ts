@@ -1,17 +1,18 @@
 import type { Fingerprint } from "../../core/ids.ts";
 import type { KeyStore, StoredKey } from "../../keys/key-store.ts";
+import { currentKeyStays, PREPARED_FOR_MS } from "../key-rules.ts";
 import type { MemoryState } from "./memory-store.ts";
 
 /** Own keys in memory. Every method runs without a pause, so each is one step. */
 export function memoryKeyStore(state: MemoryState): KeyStore {
   const keys = new Map<Fingerprint, StoredKey>();
+
+  // Reversed before the stable sort: of two keys of one millisecond, the later stands first.
+  const newestFirst = (): StoredKey[] => [...keys.values()].reverse().sort((a, b) => b.createdAt - a.createdAt);
+
   return {
     async list() {
-      // Reversed before the stable sort: of two keys of one millisecond, the later stands first.
-      return [...keys.values()]
-        .reverse()
-        .sort((a, b) => b.createdAt - a.createdAt)
-        .map(copyOf);
+      return newestFirst().map(copyOf);
     },
     async prepare(key) {
       if (keys.has(key.fingerprint)) return;
@@ -26,6 +27,26 @@ export function memoryKeyStore(state: MemoryState): KeyStore {
       keys.set(next, { ...prepared, state: "current" });
       state.generation += 1;
       return true;
+    },
+    async revoke(fingerprint) {
+      const key = keys.get(fingerprint);
+      if (key?.state === "current") throw currentKeyStays();
+      if (key === undefined || key.state === "revoked") return;
+      key.privateKey.fill(0);
+      keys.set(fingerprint, { ...key, state: "revoked", privateKey: new Uint8Array() });
+      state.generation += 1;
+    },
+    async prune(generations, now) {
+      const old = newestFirst();
+      const forgotten = [
+        ...old.filter((key) => key.state === "archived").slice(generations),
+        ...old.filter((key) => key.state === "prepared" && key.createdAt < now - PREPARED_FOR_MS),
+      ];
+      for (const key of forgotten) {
+        key.privateKey.fill(0);
+        keys.delete(key.fingerprint);
+      }
+      if (forgotten.length > 0) state.generation += 1;
     },
   };
 }

@@ -2,6 +2,8 @@ import type { Store } from "../../host/store.ts";
 import { memoryKeyStore } from "./key-store.ts";
 import { memoryLogStore } from "./log-store.ts";
 import { memoryPeerStore } from "./peer-store.ts";
+import { memoryReplayStore } from "./replay-store.ts";
+import { memoryStatsStore } from "./stats-store.ts";
 
 /** What the concerns of one memory store share. */
 export interface MemoryState {
@@ -12,7 +14,7 @@ export interface MemoryState {
 /**
  * For one process and for tests: bounded, gone at exit. Same as `openStore("memory:")`.
  *
- * The log keeps its newest 10,000 entries. Two hosts may share one store, as two processes share a database;
+ * The log keeps its newest 10,000 entries; of the messages that were taken, as many of each peer as the host asks for. Two hosts may share one store, as two processes share a database;
  * `close` therefore forgets nothing.
  *
  * @example
@@ -23,6 +25,8 @@ export function memoryStore(): Store {
   return {
     keys: memoryKeyStore(state),
     peers: memoryPeerStore(state),
+    replay: memoryReplayStore(),
+    stats: memoryStatsStore(),
     log: memoryLogStore(),
     open: async () => undefined,
     migrate: async () => ({ applied: [] }),

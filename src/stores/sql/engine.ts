@@ -6,6 +6,11 @@ import type { Schema, TableNames } from "./schema.ts";
 export interface SqlEngine {
   /** Kysely's side of it. What its driver throws are `StoreError`s. Connects with the first query. */
   readonly dialect: Dialect;
+  /**
+   * The same, over the same connections. What is written by it is there after the process has crashed, but after a power
+   * cut the last of it may be missing; in return, writing does not wait for the disk.
+   */
+  readonly swiftDialect: Dialect;
   /** Nobody else administers it, so a new one is made ready without being asked. */
   readonly embedded: boolean;
   /** A transaction that will write holds no lock until it takes one with `select … for update`. */
@@ -16,6 +21,8 @@ export interface SqlEngine {
   tables(db: Kysely<Schema>): Promise<readonly string[]>;
   /** Runs `work` in a transaction, where the engine has transactions for its schema, while no other process migrates. */
   migrating<T>(db: Kysely<Schema>, work: (db: Kysely<Schema>) => Promise<T>): Promise<T>;
+  /** Makes bytes that were overwritten or deleted unreadable in the files, where the engine can and nobody prevents it. */
+  scrub(db: Kysely<Schema>): Promise<void>;
   /** Ends all connections, after the queries in flight. Harmless when done twice. */
   close(): Promise<void>;
 }
@@ -36,9 +43,14 @@ export interface ColumnTypes {
 /** What the concerns of one SQL store share. */
 export interface SqlContext {
   readonly db: Kysely<Schema>;
+  /** For what may be lost in a power cut. */
+  readonly swift: Kysely<Schema>;
   readonly tables: TableNames;
   readonly engine: SqlEngine;
 }
+
+/** Rows of one statement. Engines bound the number of its parameters; the lowest bound met is 2,100. */
+export const ROWS_AT_ONCE = 200;
 
 const SITE = 1;
 
@@ -47,11 +59,12 @@ const SITE = 1;
  * All such transactions stand in one queue, in all processes: what `work` reads is true until it is done.
  */
 export async function change<T>(
-  { db, tables, engine }: SqlContext,
+  context: SqlContext,
   work: (trx: Transaction<Schema>) => Promise<{ readonly changed: boolean; readonly result: T }>,
 ): Promise<T> {
+  const { db, tables } = context;
   return db.transaction().execute(async (trx) => {
-    if (engine.rowLocks) await trx.selectFrom(tables.site).select("id").where("id", "=", SITE).forUpdate().execute();
+    await lockSite(context, trx);
     const { changed, result } = await work(trx);
     if (changed) {
       const { numUpdatedRows } = await trx
@@ -63,6 +76,11 @@ export async function change<T>(
     }
     return result;
   });
+}
+
+/** Until the transaction ends, nobody else passes here. */
+export async function lockSite({ tables, engine }: SqlContext, trx: Transaction<Schema>): Promise<void> {
+  if (engine.rowLocks) await trx.selectFrom(tables.site).select("id").where("id", "=", SITE).forUpdate().execute();
 }
 
 /** Reads the site's one row. */

@@ -1,10 +1,11 @@
 import type { Fingerprint } from "../../core/ids.ts";
 import type { KeyStore } from "../../keys/key-store.ts";
+import { currentKeyStays, PREPARED_FOR_MS } from "../key-rules.ts";
 import { change, type SqlContext } from "./engine.ts";
 
 /** Own keys in SQL. */
 export function sqlKeyStore(context: SqlContext): KeyStore {
-  const { db, tables } = context;
+  const { db, tables, engine } = context;
   return {
     async list() {
       const rows = await db
@@ -66,6 +67,45 @@ export function sqlKeyStore(context: SqlContext): KeyStore {
           .execute();
         return { changed: true, result: true };
       });
+    },
+    async revoke(fingerprint) {
+      const isForgotten = await change(context, async (trx) => {
+        const key = await trx
+          .selectFrom(tables.key)
+          .select(["id", "state", "private_key"])
+          .where("fingerprint", "=", fingerprint)
+          .executeTakeFirst();
+        if (key?.state === "current") throw currentKeyStays();
+        if (key === undefined || key.state === "revoked") return { changed: false, result: false };
+        // Zeros of the same length first, which most engines write over what was there.
+        for (const length of [key.private_key.byteLength, 0]) {
+          await trx
+            .updateTable(tables.key)
+            .set({ state: "revoked", private_key: new Uint8Array(length) })
+            .where("id", "=", key.id)
+            .execute();
+        }
+        return { changed: true, result: true };
+      });
+      if (isForgotten) await engine.scrub(db);
+    },
+    async prune(generations, now) {
+      const isForgotten = await change(context, async (trx) => {
+        const rows = await trx
+          .selectFrom(tables.key)
+          .select(["id", "state", "created_at"])
+          .where("state", "in", ["archived", "prepared"])
+          .orderBy("created_at", "desc")
+          .orderBy("id", "desc")
+          .execute();
+        const forgotten = [
+          ...rows.filter((row) => row.state === "archived").slice(generations),
+          ...rows.filter((row) => row.state === "prepared" && row.created_at < now - PREPARED_FOR_MS),
+        ];
+        for (const { id } of forgotten) await trx.deleteFrom(tables.key).where("id", "=", id).execute();
+        return { changed: forgotten.length > 0, result: forgotten.length > 0 };
+      });
+      if (isForgotten) await engine.scrub(db);
     },
   };
 }

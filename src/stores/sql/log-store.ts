@@ -1,13 +1,10 @@
 import type { LogEntry, LogStore } from "../../host/log-store.ts";
 import { cursorAt, numberOf } from "../cursor.ts";
 import { decodeEvent, encodeEvent } from "../event-json.ts";
-import type { SqlContext } from "./engine.ts";
-
-/** Rows of one statement. Engines bound the number of its parameters; the lowest bound met is 2,100. */
-const ROWS_AT_ONCE = 200;
+import { ROWS_AT_ONCE, type SqlContext } from "./engine.ts";
 
 /** The log in SQL. */
-export function sqlLogStore({ db, tables }: SqlContext): LogStore {
+export function sqlLogStore({ db, swift, tables }: SqlContext): LogStore {
   return {
     async append(events) {
       if (events.length === 0) return;
@@ -18,7 +15,7 @@ export function sqlLogStore({ db, tables }: SqlContext): LogStore {
         code: code ?? null,
         event: json,
       }));
-      await db.transaction().execute(async (trx) => {
+      await swift.transaction().execute(async (trx) => {
         for (let from = 0; from < rows.length; from += ROWS_AT_ONCE) {
           await trx
             .insertInto(tables.log)
@@ -47,7 +44,7 @@ export function sqlLogStore({ db, tables }: SqlContext): LogStore {
       return rows.length > limit && last ? { items, next: cursorAt(last.sequence) } : { items };
     },
     async prune(before, limit) {
-      return db.transaction().execute(async (trx) => {
+      return swift.transaction().execute(async (trx) => {
         // The last to go, found first: not every engine has a limit on `delete` or in a subquery of it.
         const oldest = await trx
           .selectFrom(tables.log)

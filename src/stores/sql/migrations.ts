@@ -15,8 +15,8 @@ export interface Migration {
 /** All steps, in order. */
 export const MIGRATIONS: readonly Migration[] = [
   {
-    name: "0001-keys-peers-log",
-    creates: ["migration", "site", "key", "peer", "log"],
+    name: "0001-base",
+    creates: ["migration", "site", "key", "peer", "replay", "replay_peer", "stats", "log"],
     statements: (db, tables, { id, exact, text, integer, bytes }) => [
       db.schema
         .createTable(tables.migration)
@@ -57,6 +57,27 @@ export const MIGRATIONS: readonly Migration[] = [
         .addColumn("dialect", exact(20))
         .addColumn("last_contact_at", integer),
       db.schema.createIndex(`${tables.peer}_state`).on(tables.peer).columns(["state", "id"]),
+      db.schema
+        .createTable(tables.replay)
+        .addColumn("peer", integer, (column) => column.notNull())
+        .addColumn("key", exact(64), (column) => column.notNull())
+        .addColumn("age", integer, (column) => column.notNull())
+        .addColumn("until", integer, (column) => column.notNull())
+        .addPrimaryKeyConstraint(`${tables.replay}_key`, ["peer", "key"]),
+      db.schema.createIndex(`${tables.replay}_age`).unique().on(tables.replay).columns(["peer", "age"]),
+      db.schema.createIndex(`${tables.replay}_until`).on(tables.replay).columns(["peer", "until", "age"]),
+      db.schema
+        .createTable(tables.replay_peer)
+        .addColumn("peer", integer, (column) => column.primaryKey())
+        .addColumn("entries", integer, (column) => column.notNull())
+        .addColumn("newest", integer, (column) => column.notNull()),
+      db.schema
+        .createTable(tables.stats)
+        .addColumn("peer", integer, (column) => column.notNull())
+        .addColumn("counter", exact(20), (column) => column.notNull())
+        .addColumn("part", integer, (column) => column.notNull())
+        .addColumn("total", integer, (column) => column.notNull())
+        .addPrimaryKeyConstraint(`${tables.stats}_key`, ["peer", "counter", "part"]),
       db.schema
         .createTable(tables.log)
         .addColumn("sequence", id)

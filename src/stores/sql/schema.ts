@@ -2,6 +2,7 @@ import type { Generated } from "kysely";
 import type { PeerState, ApplicationName } from "../../core/peer-snapshot.ts";
 import type { StoredKey } from "../../keys/key-store.ts";
 import type { Dialect } from "../../xmlrpc/dialect.ts";
+import type { CounterRow } from "../counter-rows.ts";
 
 /** Which migrations have run. */
 interface MigrationTable {
@@ -50,6 +51,30 @@ interface PeerTable {
   last_contact_at: number | null;
 }
 
+interface ReplayTable {
+  peer: number;
+  key: string;
+  /** Counts up from 1 for each peer. */
+  age: number;
+  until: number;
+}
+
+/** One row of each peer that has or had rows in the table of replays. Whoever changes those locks this first. */
+interface ReplayPeerTable {
+  peer: number;
+  /** How many rows the peer has. */
+  entries: number;
+  /** The age given last. */
+  newest: number;
+}
+
+interface StatsTable {
+  peer: number;
+  counter: CounterRow["counter"];
+  part: number;
+  total: number;
+}
+
 interface LogTable {
   sequence: Generated<number>;
   at: number;
@@ -66,6 +91,9 @@ export interface Schema {
   site: SiteTable;
   key: KeyTable;
   peer: PeerTable;
+  replay: ReplayTable;
+  replay_peer: ReplayPeerTable;
+  stats: StatsTable;
   log: LogTable;
 }
 
@@ -80,6 +108,9 @@ export function tableNames(prefix: string): TableNames {
     site: named("site"),
     key: named("key"),
     peer: named("peer"),
+    replay: named("replay"),
+    replay_peer: named("replay_peer"),
+    stats: named("stats"),
     log: named("log"),
   };
 }

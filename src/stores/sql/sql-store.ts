@@ -5,18 +5,23 @@ import { sqlKeyStore } from "./key-store.ts";
 import { sqlLogStore } from "./log-store.ts";
 import { migrator } from "./migrator.ts";
 import { sqlPeerStore } from "./peer-store.ts";
+import { sqlReplayStore } from "./replay-store.ts";
+import { sqlStatsStore } from "./stats-store.ts";
 import { tableNames, type Schema } from "./schema.ts";
 
 /** A store in one SQL database. The prefix must have been checked: it becomes part of identifiers. */
 export function sqlStore(engine: SqlEngine, tablePrefix: string): Store {
   const context: SqlContext = {
     db: new Kysely<Schema>({ dialect: engine.dialect }),
+    swift: new Kysely<Schema>({ dialect: engine.swiftDialect }),
     tables: tableNames(tablePrefix),
     engine,
   };
   return {
     keys: sqlKeyStore(context),
     peers: sqlPeerStore(context),
+    replay: sqlReplayStore(context),
+    stats: sqlStatsStore(context),
     log: sqlLogStore(context),
     ...migrator(context),
     // Not `destroy` of Kysely, which cuts transactions in flight and makes later queries fail without a code.

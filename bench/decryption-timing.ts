@@ -1,0 +1,120 @@
+/**
+ * SEC-004: does the time that decryption takes tell a bad padding from a wrong session key?
+ *
+ * Run it on a machine that does nothing else, with `node bench/decryption-timing.ts [pairs]` (Node 22.18 or later) or
+ * `npx unrun bench/decryption-timing.ts`. It takes about a minute, and exits with 1 if a difference was measured.
+ *
+ * Each comparison takes 10,000 pairs of messages, one of each class, in random order within the pair. The sign test asks
+ * in how many pairs the first class took longer: half of them if the classes cannot be told apart. JavaScript cannot
+ * promise constant time; this shows what an attacker on the same machine could see, which is more than one on the
+ * network can.
+ */
+import { constants, generateKeyPairSync, publicEncrypt, randomBytes, randomInt, type KeyObject } from "node:crypto";
+import { KeyPair } from "../src/crypto/key-pair.ts";
+import { decryptMessage, type EncryptedMessage } from "../src/envelope/encrypted-message.ts";
+import { selfSignedCertificate } from "../src/keys/self-signed-certificate.ts";
+
+const PAIRS = Number(process.argv[2] ?? 10_000);
+const WARM_UP = 1000;
+/** Distinct messages of each class. */
+const MESSAGES = 500;
+const CIPHERTEXT = randomBytes(3000);
+const BLOCK = 256;
+/** A z-score that chance gives once in a thousand runs. */
+const SIGNIFICANT = 3.29;
+/** A difference of medians below it is of no use to anybody. */
+const TOLERANCE = 0.01;
+
+function makeKey(): { pair: KeyPair; publicKey: KeyObject } {
+  const keys = generateKeyPairSync("rsa", { modulusLength: BLOCK * 8 });
+  const certificate = selfSignedCertificate(keys, {
+    wwwroot: "https://bench.example",
+    name: "Bench",
+    notBefore: new Date(),
+    notAfter: new Date(Date.now() + 86_400_000),
+  });
+  const privateKey = keys.privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+  return { pair: KeyPair.parse({ certificate, privateKey }), publicKey: keys.publicKey };
+}
+const ours = makeKey();
+const others = makeKey();
+
+const nonZero = (length: number): Buffer => Buffer.from(Array.from({ length }, () => randomInt(1, 256)));
+const raw = (block: Buffer): Buffer =>
+  publicEncrypt({ key: ours.publicKey, padding: constants.RSA_NO_PADDING }, block);
+const padded = (message: Buffer): Buffer =>
+  Buffer.concat([Buffer.from([0, 2]), nonZero(BLOCK - 3 - message.length), Buffer.from([0]), message]);
+
+/** What an attacker sends; each gives a wrapped key. */
+const CLASSES: Readonly<Record<string, () => Buffer>> = {
+  "right padding, wrong session key": () => raw(padded(randomBytes(16))),
+  "right padding, 32 bytes": () => raw(padded(randomBytes(32))),
+  "bad padding: wrong second byte": () => raw(padded(randomBytes(16)).fill(1, 1, 2)),
+  "bad padding: no zero": () => raw(Buffer.concat([Buffer.from([0, 2]), nonZero(BLOCK - 2)])),
+  "bad padding: zero too early": () => raw(padded(randomBytes(16)).fill(0, 5, 6)),
+  "wrapped for another key": () => {
+    for (;;) {
+      const wrapped = publicEncrypt({ key: others.publicKey, padding: constants.RSA_PKCS1_PADDING }, randomBytes(16));
+      if (ours.pair.fits(wrapped)) return wrapped;
+    }
+  },
+};
+
+const messagesOf = (name: string): EncryptedMessage[] =>
+  Array.from({ length: MESSAGES }, () => ({
+    sender: "https://peer.example",
+    ciphertext: CIPHERTEXT,
+    wrappedKey: CLASSES[name]!(),
+    remarks: [],
+    hasUnknownAlgorithm: false,
+  }));
+
+function timeOf(message: EncryptedMessage): number {
+  const started = process.hrtime.bigint();
+  try {
+    decryptMessage(message, [ours.pair]);
+  } catch {
+    return Number(process.hrtime.bigint() - started);
+  }
+  throw new Error("A message opened that should not have.");
+}
+
+const median = (numbers: readonly number[]): number => [...numbers].sort((a, b) => a - b)[numbers.length >> 1]!;
+
+function compare(first: string, second: string): boolean {
+  const [one, two] = [messagesOf(first), messagesOf(second)];
+  const times: [number[], number[]] = [[], []];
+  let longer = 0;
+  for (let n = -WARM_UP; n < PAIRS; n++) {
+    const at = (n + WARM_UP) % MESSAGES;
+    const isFirst = randomInt(2) === 0;
+    const before = timeOf(isFirst ? one[at]! : two[at]!);
+    const after = timeOf(isFirst ? two[at]! : one[at]!);
+    if (n < 0) continue;
+    const [timeOne, timeTwo] = isFirst ? [before, after] : [after, before];
+    times[0].push(timeOne);
+    times[1].push(timeTwo);
+    if (timeOne > timeTwo) longer += 1;
+  }
+  const [medianOne, medianTwo] = [median(times[0]), median(times[1])];
+  const ratio = medianOne / medianTwo;
+  const z = (longer - PAIRS / 2) / Math.sqrt(PAIRS / 4);
+  const isDifferent = Math.abs(z) > SIGNIFICANT && Math.abs(ratio - 1) > TOLERANCE;
+  console.log(
+    [
+      `SEC-004 ${first} against ${second}:`,
+      `  medians ${(medianOne / 1000).toFixed(1)} µs and ${(medianTwo / 1000).toFixed(1)} µs, ratio ${ratio.toFixed(4)}`,
+      `  sign test: ${longer} of ${PAIRS} longer, z = ${z.toFixed(2)}`,
+      `  ${isDifferent ? "DIFFERENT" : "no measurable difference"}`,
+    ].join("\n"),
+  );
+  return isDifferent;
+}
+
+const WRONG_KEY = "right padding, wrong session key";
+const results = Object.keys(CLASSES)
+  .filter((name) => name !== WRONG_KEY)
+  .map((name) => compare(name, WRONG_KEY));
+const verdict = results.some(Boolean) ? "FAILED: the classes can be told apart" : "passed";
+console.log(`SEC-004 ${verdict}`);
+process.exitCode = results.some(Boolean) ? 1 : 0;
