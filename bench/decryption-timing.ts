@@ -40,8 +40,7 @@ const ours = makeKey();
 const others = makeKey();
 
 const nonZero = (length: number): Buffer => Buffer.from(Array.from({ length }, () => randomInt(1, 256)));
-const raw = (block: Buffer): Buffer =>
-  publicEncrypt({ key: ours.publicKey, padding: constants.RSA_NO_PADDING }, block);
+const raw = (block: Buffer): Buffer => publicEncrypt({ key: ours.publicKey, padding: constants.RSA_NO_PADDING }, block);
 const padded = (message: Buffer): Buffer =>
   Buffer.concat([Buffer.from([0, 2]), nonZero(BLOCK - 3 - message.length), Buffer.from([0]), message]);
 

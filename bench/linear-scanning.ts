@@ -89,12 +89,28 @@ const subjects: readonly Subject[] = [
   {
     name: "readEnvelope",
     run: (text) => readEnvelope(Buffer.from(text, "latin1")),
-    benign: filled("QUJD", "<signedMessage><object>", "</object><wwwroot>a</wwwroot><timestamp>1</timestamp></signedMessage>"),
+    benign: filled(
+      "QUJD",
+      "<signedMessage><object>",
+      "</object><wwwroot>a</wwwroot><timestamp>1</timestamp></signedMessage>",
+    ),
     adversarial: {
       ...xml,
-      "slashes in the sender": filled("/", "<signedMessage><object>QUJD</object><wwwroot>", "</wwwroot><timestamp>1</timestamp></signedMessage>"),
-      "digits in the time": filled("1", "<signedMessage><object>QUJD</object><wwwroot>a</wwwroot><timestamp>", "</timestamp></signedMessage>"),
-      "a long algorithm": filled("https:", '<signedMessage><Signature><SignedInfo><SignatureMethod Algorithm="', '"/></SignedInfo></Signature><object>QUJD</object><wwwroot>a</wwwroot><timestamp>1</timestamp></signedMessage>'),
+      "slashes in the sender": filled(
+        "/",
+        "<signedMessage><object>QUJD</object><wwwroot>",
+        "</wwwroot><timestamp>1</timestamp></signedMessage>",
+      ),
+      "digits in the time": filled(
+        "1",
+        "<signedMessage><object>QUJD</object><wwwroot>a</wwwroot><timestamp>",
+        "</timestamp></signedMessage>",
+      ),
+      "a long algorithm": filled(
+        "https:",
+        '<signedMessage><Signature><SignedInfo><SignatureMethod Algorithm="',
+        '"/></SignedInfo></Signature><object>QUJD</object><wwwroot>a</wwwroot><timestamp>1</timestamp></signedMessage>',
+      ),
     },
   },
   {

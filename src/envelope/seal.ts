@@ -32,7 +32,9 @@ export async function seal(document: Uint8Array, options: SealOptions): Promise<
   const { sender, key, recipient, timestamp = new Date(), random } = options;
   // An envelope is Latin-1 on the wire: of other characters a part would be left, which may be markup (SEC-023).
   if (!/^[!-~]+$/.test(sender)) {
-    throw new ConfigError("MNET_CONFIG_INVALID", "The sender must be printable ASCII without spaces.", { option: "sender" });
+    throw new ConfigError("MNET_CONFIG_INVALID", "The sender must be printable ASCII without spaces.", {
+      option: "sender",
+    });
   }
   if (!(timestamp.getTime() >= 0)) {
     throw new ConfigError("MNET_CONFIG_INVALID", "The timestamp must be a time since 1970.", { option: "timestamp" });

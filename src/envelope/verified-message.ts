@@ -25,7 +25,12 @@ export class VerifiedMessage {
   /** Odd but accepted: digest mismatch, unknown algorithm URIs. */
   readonly remarks: readonly string[];
 
-  private constructor(message: SignedMessage, certificate: Certificate, decrypted: DecryptedMessage, remarks: string[]) {
+  private constructor(
+    message: SignedMessage,
+    certificate: Certificate,
+    decrypted: DecryptedMessage,
+    remarks: string[],
+  ) {
     this.document = message.document;
     this.sender = withoutSlash(message.sender) as Wwwroot;
     this.timestamp = new Date(message.timestamp * 1000);
@@ -78,7 +83,9 @@ export function verifySignature(
     throw new EnvelopeError("MNET_ENVELOPE_NOT_SIGNED", "The message has no signature.", { peer });
   }
   if (!certificate) {
-    throw new EnvelopeError("MNET_ENVELOPE_SIGNER_UNKNOWN", "The message is signed by a site that is not known.", { peer });
+    throw new EnvelopeError("MNET_ENVELOPE_SIGNER_UNKNOWN", "The message is signed by a site that is not known.", {
+      peer,
+    });
   }
   if (!isSignedSha1(certificate.publicKey, message.document, message.signature)) {
     throw new EnvelopeError(

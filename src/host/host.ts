@@ -6,8 +6,7 @@ import type { Observer } from "../core/events.ts";
 import type { Wwwroot } from "../core/ids.ts";
 import { listing } from "../core/listing.ts";
 import type { PeerRef } from "../core/peer-snapshot.ts";
-import { KeyRing, type OwnKey } from "../keys/key-ring.ts";
-import { peerKey } from "../keys/peer-key.ts";
+import { KeyRing } from "../keys/key-ring.ts";
 import { HttpClient } from "../peer/http-exchange.ts";
 import { KeyAdoption } from "../peer/key-adoption.ts";
 import { KeyRefresh } from "../peer/key-refresh.ts";
@@ -26,6 +25,7 @@ import { answerFetch } from "./fetch-door.ts";
 import { configure, type HostOptions } from "./host-options.ts";
 import type { HttpRequest, HttpResponse } from "./http.ts";
 import { entryOf, isMethodName, type Method } from "./method.ts";
+import { createKeys, type Keys } from "./key-administration.ts";
 import { Receiver } from "./receive.ts";
 import { Routes } from "./routes.ts";
 import { partsOf, type Extensions, type Service } from "./service.ts";
@@ -40,14 +40,6 @@ export interface CallOptions {
 export interface RawCallOptions extends CallOptions {
   /** Call although no described service has this method. Audited. Default `false`. */
   readonly unchecked?: boolean | undefined;
-}
-
-/** Our own keys. */
-export interface Keys {
-  /** The one that signs. */
-  current(): Promise<OwnKey>;
-  /** Newest first, archived and revoked ones included. */
-  all(): Promise<readonly OwnKey[]>;
 }
 
 /** Our site. Everything hangs on it; nothing is global. */
@@ -155,6 +147,7 @@ export async function startHost(
     newKeyNotices,
     random,
   });
+  const ownKeys = createKeys({ ring: keys, store: store.peers, directory, client });
   const refresh = new KeyRefresh({ self: wwwroot, keys, http, client, directory, clock, limits });
   const system = systemMethods({ catalogue, ownCertificate, flagFor: directory.flagFor.bind(directory) });
   const dispatcher = new Dispatcher({ catalogue, system, directory, limits, emit });
@@ -327,12 +320,13 @@ export async function startHost(
     name,
     peers,
     keys: {
-      current: () =>
-        withStore(async () => {
-          const { certificate } = (await keys.active()).current;
-          return { ...peerKey(certificate), state: "current" };
-        }),
-      all: () => withStore(() => keys.all()),
+      current: () => withStore(() => ownKeys.current()),
+      all: () => withStore(() => ownKeys.all()),
+      rotate(options) {
+        requireEnabled();
+        return inFlight((signal) => ownKeys.rotate({ ...options, signal }), options?.signal);
+      },
+      revoke: (fingerprint, options) => inFlight(() => ownKeys.revoke(fingerprint, options), undefined),
     },
     call: call as Host["call"],
     handle,

@@ -106,8 +106,7 @@ const integer = (bytes: Buffer): Node =>
   asn1.create(asn1.Class.UNIVERSAL, asn1.Type.INTEGER, false, bytes.toString("binary"));
 const octetString = (bytes: Buffer): Node =>
   asn1.create(asn1.Class.UNIVERSAL, asn1.Type.OCTETSTRING, false, bytes.toString("binary"));
-const oid = (id: string): Node =>
-  asn1.create(asn1.Class.UNIVERSAL, asn1.Type.OID, false, asn1.oidToDer(id).getBytes());
+const oid = (id: string): Node => asn1.create(asn1.Class.UNIVERSAL, asn1.Type.OID, false, asn1.oidToDer(id).getBytes());
 const utf8String = (text: string): Node =>
   asn1.create(asn1.Class.UNIVERSAL, asn1.Type.UTF8, false, Buffer.from(text, "utf8").toString("binary"));
 const derOf = (node: Node): Buffer => Buffer.from(asn1.toDer(node).getBytes(), "binary");

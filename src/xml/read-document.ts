@@ -116,7 +116,12 @@ class DocumentReader {
         continue;
       }
       if (!start.isEmpty) this.#readEndTag(name);
-      const leaf: XmlElement = { name, children: NO_CHILDREN, text: this.#resolveReferences(text), ...(attributes && { attributes }) };
+      const leaf: XmlElement = {
+        name,
+        children: NO_CHILDREN,
+        text: this.#resolveReferences(text),
+        ...(attributes && { attributes }),
+      };
       if (!parent) return leaf;
       parent.children.push(leaf);
       this.#skipSpace();

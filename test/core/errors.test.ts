@@ -29,7 +29,14 @@ describe("MnetError", () => {
     ],
     [
       "TransportError",
-      new TransportError("MNET_TRANSPORT_STATUS", "m", { url: "u", status: 500, retryAt, retryable: true, peer, cause }),
+      new TransportError("MNET_TRANSPORT_STATUS", "m", {
+        url: "u",
+        status: 500,
+        retryAt,
+        retryable: true,
+        peer,
+        cause,
+      }),
       { code: "MNET_TRANSPORT_STATUS", url: "u", status: 500, retryAt },
     ],
     [

@@ -30,7 +30,10 @@ describe("Secret", () => {
     expect(Secret.fromEnv(NAME).reveal()).toBe("from outside");
   });
 
-  it.each([["unset", undefined], ["empty", ""]])("refuses a variable that is %s", async (_, value) => {
+  it.each([
+    ["unset", undefined],
+    ["empty", ""],
+  ])("refuses a variable that is %s", async (_, value) => {
     if (value !== undefined) process.env[NAME] = value;
     expect(await errorOf(() => Secret.fromEnv(NAME))).toMatchObject({ code: "MNET_CONFIG_MISSING", option: NAME });
   });

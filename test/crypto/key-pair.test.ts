@@ -38,7 +38,9 @@ describe("KeyPair.parse", () => {
     ["an EC key", () => ecKey()],
     ["another RSA key", () => other.privateKey.export({ type: "pkcs8", format: "pem" }).toString()],
   ])("refuses %s", async (_, privateKey) => {
-    expect(await codeOf(() => KeyPair.parse({ ...pem, privateKey: privateKey() }))).toBe("MNET_KEY_CERTIFICATE_INVALID");
+    expect(await codeOf(() => KeyPair.parse({ ...pem, privateKey: privateKey() }))).toBe(
+      "MNET_KEY_CERTIFICATE_INVALID",
+    );
   });
 
   it("MNET-019 takes an old key of 1024 bits, and no smaller one", async () => {

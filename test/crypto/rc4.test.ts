@@ -5,10 +5,13 @@ import * as index from "../../src/envelope.ts";
 import { KEY_STREAMS, OFFSETS } from "./rfc6229.ts";
 
 describe("rc4", () => {
-  it.each(KEY_STREAMS)("MNET-043 SEC-008 makes RFC 6229's key stream of $key, none of it dropped", ({ key, blocks }) => {
-    const stream = rc4(Buffer.from(key, "hex"), Buffer.alloc(4112));
-    expect(OFFSETS.map((offset) => stream.subarray(offset, offset + 16).toString("hex"))).toEqual(blocks);
-  });
+  it.each(KEY_STREAMS)(
+    "MNET-043 SEC-008 makes RFC 6229's key stream of $key, none of it dropped",
+    ({ key, blocks }) => {
+      const stream = rc4(Buffer.from(key, "hex"), Buffer.alloc(4112));
+      expect(OFFSETS.map((offset) => stream.subarray(offset, offset + 16).toString("hex"))).toEqual(blocks);
+    },
+  );
 
   it("MNET-043 the vectors are of 40, 56, 64, 80, 128, 192 and 256 bits", () => {
     const bits = KEY_STREAMS.map(({ key }) => key.length * 4);

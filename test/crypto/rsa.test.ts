@@ -1,4 +1,12 @@
-import { constants, createHash, createPrivateKey, generateKeyPairSync, privateEncrypt, sign, verify } from "node:crypto";
+import {
+  constants,
+  createHash,
+  createPrivateKey,
+  generateKeyPairSync,
+  privateEncrypt,
+  sign,
+  verify,
+} from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import {
@@ -124,8 +132,7 @@ describe.each([2048, 3072, 4096] as const)("Wycheproof rsa_pkcs1_%d", (bits) => 
     const results = { right: 0, rejected: 0 };
     for (const group of groups) {
       const key = createPrivateKey(group.privateKeyPem);
-      const decrypt = (ct: Buffer): Buffer =>
-        unpad(decryptRaw(key, ct), substituteFor(SECRET, ct, bits / 8));
+      const decrypt = (ct: Buffer): Buffer => unpad(decryptRaw(key, ct), substituteFor(SECRET, ct, bits / 8));
       for (const { ct, msg, flags, tcId, result } of group.tests) {
         if (flags.includes("InvalidCiphertextFormat")) continue;
         const message = decrypt(Buffer.from(ct, "hex")).toString("hex");

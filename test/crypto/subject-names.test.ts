@@ -75,7 +75,9 @@ describe("subjectNames", () => {
   });
 
   it.each([127, 128, 255, 256, 60_000])("reads a name of %d bytes", (length) => {
-    expect(subjectNames(withSubject(attribute(CN, text("x".repeat(length)))))?.commonNames).toEqual(["x".repeat(length)]);
+    expect(subjectNames(withSubject(attribute(CN, text("x".repeat(length)))))?.commonNames).toEqual([
+      "x".repeat(length),
+    ]);
   });
 
   it.each<[string, number, Buffer, string]>([
@@ -132,7 +134,8 @@ describe("subjectNames", () => {
   });
 
   it("SEC-046 refuses what is cut at any byte", () => {
-    for (let length = 0; length < valid.length; length++) expect(subjectNames(valid.subarray(0, length))).toBeUndefined();
+    for (let length = 0; length < valid.length; length++)
+      expect(subjectNames(valid.subarray(0, length))).toBeUndefined();
     expect(subjectNames(valid)?.commonNames).toEqual(["one"]);
   });
 });

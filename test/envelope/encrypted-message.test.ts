@@ -138,7 +138,9 @@ describe("decryptMessage", () => {
   it("SEC-003 MNET-050 all failures have one code and one message", async () => {
     const modulus = modulusOf(bob.publicKey);
     const bodies: Record<string, Buffer> = {
-      "a wrong key": Buffer.from(edit(sealed, cipherValues(sealed)[1].toString("base64"), wrappedFor(mallory.publicKey))),
+      "a wrong key": Buffer.from(
+        edit(sealed, cipherValues(sealed)[1].toString("base64"), wrappedFor(mallory.publicKey)),
+      ),
       "a bad padding": withWrappedKey(Buffer.alloc(128, 1)),
       "a short wrapped key": withWrappedKey(randomBytes(127)),
       "a long wrapped key": withWrappedKey(Buffer.alloc(129)),
@@ -154,7 +156,11 @@ describe("decryptMessage", () => {
       "an empty plaintext": encryptedToBob(""),
     };
     const errors = await Promise.all(Object.values(bodies).map((body) => errorOf(() => openAsBob(body))));
-    const seen = new Set(errors.map(({ name, code, message, retryable, peer }) => JSON.stringify({ name, code, message, retryable, peer })));
+    const seen = new Set(
+      errors.map(({ name, code, message, retryable, peer }) =>
+        JSON.stringify({ name, code, message, retryable, peer }),
+      ),
+    );
     expect(seen.size).toBe(1);
     expect(errors[0]?.code).toBe(FAILED);
     // The operator is told more.
@@ -168,7 +174,9 @@ describe("decryptMessage", () => {
   const lengths = Array.from({ length: 33 }, (_, length) => length);
   it.each(lengths)("MNET-049 a session key of %d bytes", async (length) => {
     // Keys that begin alike: a receiver that cuts or repeats would open the message.
-    const code = await codeOf(() => openAsBob(withSessionKey(Buffer.alloc(Math.max(length, 1), 0x41).subarray(0, length))));
+    const code = await codeOf(() =>
+      openAsBob(withSessionKey(Buffer.alloc(Math.max(length, 1), 0x41).subarray(0, length))),
+    );
     expect(code).toBe(length === 16 ? "accepted" : FAILED);
   });
 

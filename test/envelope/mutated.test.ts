@@ -139,7 +139,12 @@ const elementwise: Readonly<Record<string, Mutation>> = {
   "an element renamed": (bytes, random) => {
     const { start, end, name, text } = elementIn(bytes, random);
     const other = random.of([name.toUpperCase(), name.toLowerCase(), `ds:${name}`, "object", "wwwroot", "X1"]);
-    return splice(bytes, start, end - start, text.replaceAll(`<${name}`, `<${other}`).replaceAll(`</${name}`, `</${other}`));
+    return splice(
+      bytes,
+      start,
+      end - start,
+      text.replaceAll(`<${name}`, `<${other}`).replaceAll(`</${name}`, `</${other}`),
+    );
   },
   "another's element beside": (bytes, random) => {
     const { start, end } = elementIn(bytes, random);
@@ -222,7 +227,9 @@ describe("mutated envelopes", () => {
   it("SEC-097 the message that is mutated opens, and an evil one of mallory is mallory's", async () => {
     expect(await judge(sealed, "the original")).toBe("accepted");
     expect(await judge(reencrypted(signed), "the original, encrypted anew")).toBe("accepted");
-    await expect(judge(edit(reencrypted(foreign), alice.wwwroot, mallory.wwwroot), "mallory's")).rejects.toThrow("accepted");
+    await expect(judge(edit(reencrypted(foreign), alice.wwwroot, mallory.wwwroot), "mallory's")).rejects.toThrow(
+      "accepted",
+    );
   });
 
   it("SEC-097 signature wrapping: the original in all kinds of places", async () => {

@@ -51,7 +51,7 @@ describe("open", () => {
   it("MNET-035 every changed byte of the payload makes verification fail", async () => {
     for (let at = 0; at < DOCUMENT.length; at++) {
       const changed = Buffer.from(DOCUMENT);
-      changed.writeUInt8(changed.readUInt8(at) ^ (1 << at % 8), at);
+      changed.writeUInt8(changed.readUInt8(at) ^ (1 << (at % 8)), at);
       expect(await afterEdit(base64(DOCUMENT), base64(changed))).toBe(INVALID);
     }
   });
@@ -66,7 +66,8 @@ describe("open", () => {
     const wrapped = (text: string, ending: string): string => text.replace(/.{1,64}/g, `$&${ending}`);
     for (const ending of ["\n", "\r\n", "\n            "]) {
       let inner = signed;
-      for (const field of ["object", "SignatureValue"]) inner = edit(inner, textOf(inner, field), wrapped(textOf(inner, field), ending));
+      for (const field of ["object", "SignatureValue"])
+        inner = edit(inner, textOf(inner, field), wrapped(textOf(inner, field), ending));
       let outer = encryptedToBob(inner);
       for (const [, value = ""] of outer.toString("latin1").matchAll(/<CipherValue>([^<]*)</g)) {
         outer = edit(outer, value, wrapped(value, ending));
@@ -78,7 +79,12 @@ describe("open", () => {
   });
 
   it("MNET-039 the payload is not read: bytes that are no XML come out as they are", async () => {
-    for (const document of [Buffer.alloc(0), Buffer.from("no XML"), randomBytes(500), Buffer.from("<!DOCTYPE x><x/>")]) {
+    for (const document of [
+      Buffer.alloc(0),
+      Buffer.from("no XML"),
+      randomBytes(500),
+      Buffer.from("<!DOCTYPE x><x/>"),
+    ]) {
       const { document: opened } = await openAsBob(await sealedByAlice(document));
       expect(Buffer.from(opened).equals(document)).toBe(true);
     }
@@ -124,8 +130,12 @@ describe("who sent it", () => {
   it("MNET-037 SEC-031 an outer sender other than the signed one, in both directions", async () => {
     const fromMallory = signMessage(DOCUMENT, { sender: mallory.wwwroot, key: mallory.key, timestamp: TIMESTAMP });
     expect(await codeOf(() => openAsBob(encryptedToBob(fromMallory, mallory.wwwroot)))).toBe("accepted");
-    expect(await codeOf(() => openAsBob(encryptedToBob(fromMallory, alice.wwwroot)))).toBe("MNET_ENVELOPE_SENDER_MISMATCH");
-    expect(await codeOf(() => openAsBob(encryptedToBob(signed, mallory.wwwroot)))).toBe("MNET_ENVELOPE_SENDER_MISMATCH");
+    expect(await codeOf(() => openAsBob(encryptedToBob(fromMallory, alice.wwwroot)))).toBe(
+      "MNET_ENVELOPE_SENDER_MISMATCH",
+    );
+    expect(await codeOf(() => openAsBob(encryptedToBob(signed, mallory.wwwroot)))).toBe(
+      "MNET_ENVELOPE_SENDER_MISMATCH",
+    );
   });
 
   it.each<[string, string]>([
@@ -217,15 +227,21 @@ describe("what counts as verified", () => {
     ["a Boolean object", Object(true)],
     ["false", false],
   ])("SEC-025 not a platform that answers %s", async (_, answer) => {
-    await withPlatformVerifier(() => answer, async ({ isSignedSha1 }) => {
-      expect(isSignedSha1(alice.publicKey, DOCUMENT, Buffer.alloc(128, 1))).toBe(false);
-    });
+    await withPlatformVerifier(
+      () => answer,
+      async ({ isSignedSha1 }) => {
+        expect(isSignedSha1(alice.publicKey, DOCUMENT, Buffer.alloc(128, 1))).toBe(false);
+      },
+    );
   });
 
   it("SEC-025 only true, and no exception", async () => {
-    await withPlatformVerifier(() => true, async ({ isSignedSha1 }) => {
-      expect(isSignedSha1(alice.publicKey, DOCUMENT, Buffer.alloc(128, 1))).toBe(true);
-    });
+    await withPlatformVerifier(
+      () => true,
+      async ({ isSignedSha1 }) => {
+        expect(isSignedSha1(alice.publicKey, DOCUMENT, Buffer.alloc(128, 1))).toBe(true);
+      },
+    );
     const failing = (): never => {
       throw new Error("The platform fails.");
     };
@@ -288,17 +304,22 @@ describe("declared algorithms", () => {
     ["a local scheme", "file:///etc/passwd"],
   ];
 
-  it.each(substitutes)("SEC-011 %s: verified as RSA-SHA1 all the same, with a remark; refused where strict", async (_, uri) => {
-    const changed = edit(signed, SIGNATURE, uri);
-    const { remarks } = await openAsBob(encryptedToBob(changed));
-    expect(remarks).toEqual([`unknown algorithm ${JSON.stringify(uri)}`]);
-    expect(await codeOf(() => openAsBob(encryptedToBob(changed), { strictAlgorithms: true }))).toBe(NOT_ALLOWED);
-  });
+  it.each(substitutes)(
+    "SEC-011 %s: verified as RSA-SHA1 all the same, with a remark; refused where strict",
+    async (_, uri) => {
+      const changed = edit(signed, SIGNATURE, uri);
+      const { remarks } = await openAsBob(encryptedToBob(changed));
+      expect(remarks).toEqual([`unknown algorithm ${JSON.stringify(uri)}`]);
+      expect(await codeOf(() => openAsBob(encryptedToBob(changed), { strictAlgorithms: true }))).toBe(NOT_ALLOWED);
+    },
+  );
 
   it("SEC-011 a signature made in the declared way is wrong", async () => {
     const value = textOf(signed, "SignatureValue");
     const made: Record<string, Buffer> = {
-      "http://www.w3.org/2000/09/xmldsig#hmac-sha1": createHmac("sha1", alice.certificate.pem).update(DOCUMENT).digest(),
+      "http://www.w3.org/2000/09/xmldsig#hmac-sha1": createHmac("sha1", alice.certificate.pem)
+        .update(DOCUMENT)
+        .digest(),
       "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256": sign("sha256", DOCUMENT, alice.privateKey),
       none: DOCUMENT,
     };
@@ -336,7 +357,10 @@ describe("declared algorithms", () => {
   it("SEC-011 remarks of both layers are given, the outer first", async () => {
     const inner = edit(signed, SIGNATURE, "urn:inner");
     const outer = edit(encryptedToBob(inner), "http://www.w3.org/2001/04/xmlenc#arcfour", "urn:outer");
-    expect((await openAsBob(outer)).remarks).toEqual(['unknown algorithm "urn:outer"', 'unknown algorithm "urn:inner"']);
+    expect((await openAsBob(outer)).remarks).toEqual([
+      'unknown algorithm "urn:outer"',
+      'unknown algorithm "urn:inner"',
+    ]);
   });
 
   it("SEC-011 strict takes messages that declare what real peers declare, or nothing", async () => {
@@ -365,10 +389,26 @@ describe("shape", () => {
     return whole;
   };
   const inner: [what: string, search: string, replacement: string][] = [
-    ["wwwroot twice, which a Moodle joins", "<wwwroot>https://alice.example</wwwroot>", "<wwwroot>https://alice</wwwroot><wwwroot>.example</wwwroot>"],
-    ["object twice, the first right", field("object"), `${field("object")}<object>${base64(Buffer.from("forged"))}</object>`],
-    ["object twice, the second right", field("object"), `<object>${base64(Buffer.from("forged"))}</object>${field("object")}`],
-    ["object twice, which a Moodle joins", field("object"), `<object>${base64(DOCUMENT).slice(0, 8)}</object><object>${base64(DOCUMENT).slice(8)}</object>`],
+    [
+      "wwwroot twice, which a Moodle joins",
+      "<wwwroot>https://alice.example</wwwroot>",
+      "<wwwroot>https://alice</wwwroot><wwwroot>.example</wwwroot>",
+    ],
+    [
+      "object twice, the first right",
+      field("object"),
+      `${field("object")}<object>${base64(Buffer.from("forged"))}</object>`,
+    ],
+    [
+      "object twice, the second right",
+      field("object"),
+      `<object>${base64(Buffer.from("forged"))}</object>${field("object")}`,
+    ],
+    [
+      "object twice, which a Moodle joins",
+      field("object"),
+      `<object>${base64(DOCUMENT).slice(0, 8)}</object><object>${base64(DOCUMENT).slice(8)}</object>`,
+    ],
     ["SignatureValue twice", field("SignatureValue"), field("SignatureValue").repeat(2)],
     ["timestamp twice", field("timestamp"), field("timestamp").repeat(2)],
     ["DigestValue twice", field("DigestValue"), field("DigestValue").repeat(2)],
@@ -376,28 +416,43 @@ describe("shape", () => {
     ["OBJECT beside", field("object"), `${field("object")}<OBJECT>${base64(Buffer.from("forged"))}</OBJECT>`],
     ["Object instead", field("object"), field("object").replaceAll("object", "Object")],
     ["WWWROOT beside", field("wwwroot"), `${field("wwwroot")}<WWWROOT>.evil</WWWROOT>`],
-    ["signaturevalue beside", field("SignatureValue"), `${field("SignatureValue")}<signaturevalue>AA==</signaturevalue>`],
+    [
+      "signaturevalue beside",
+      field("SignatureValue"),
+      `${field("SignatureValue")}<signaturevalue>AA==</signaturevalue>`,
+    ],
     ["ds:object beside", field("object"), `${field("object")}<ds:object>x</ds:object>`],
     ["ds:object instead", field("object"), field("object").replaceAll("object", "ds:object")],
-    ["ds:SignatureValue instead", field("SignatureValue"), field("SignatureValue").replaceAll("SignatureValue", "ds:SignatureValue")],
+    [
+      "ds:SignatureValue instead",
+      field("SignatureValue"),
+      field("SignatureValue").replaceAll("SignatureValue", "ds:SignatureValue"),
+    ],
     ["object in an unknown element", field("object"), `<X1>${field("object")}</X1>`],
     ["object in the Signature, as XMLDSIG has it", "</Signature>", `${field("object")}</Signature>`],
     ["wwwroot in the object", "</object>", "<wwwroot>https://evil.example</wwwroot></object>"],
     ["a second Signature", "<Signature ", `<Signature>${field("SignatureValue")}</Signature><Signature `],
     ["an empty second Signature", "<Signature ", "<Signature/><Signature "],
     ["SignatureValue outside the Signature", "</signedMessage>", `${field("SignatureValue")}</signedMessage>`],
-    ["a signed message in a signed message", "</signedMessage>", `<signedMessage>${field("object")}</signedMessage></signedMessage>`],
+    [
+      "a signed message in a signed message",
+      "</signedMessage>",
+      `<signedMessage>${field("object")}</signedMessage></signedMessage>`,
+    ],
   ];
 
   it.each(inner)("SEC-014 refuses a signed message with %s", async (_, search, replacement) => {
     expect(await afterEdit(search, replacement)).toBe(FAILED);
   });
 
-  it.each(["X1", "x:X1", "SignatureValue2", "objects", "wwwroots"])("MNET-033 ignores %s in a signed message", async (name) => {
-    const [open, close] = [`<${name}>`, `</${name}>`];
-    expect(await afterEdit("</signedMessage>", `${open}nothing${close}</signedMessage>`)).toBe("accepted");
-    expect(await afterEdit("<KeyInfo>", `${open}<b c="d">nothing</b>${close}<KeyInfo>`)).toBe("accepted");
-  });
+  it.each(["X1", "x:X1", "SignatureValue2", "objects", "wwwroots"])(
+    "MNET-033 ignores %s in a signed message",
+    async (name) => {
+      const [open, close] = [`<${name}>`, `</${name}>`];
+      expect(await afterEdit("</signedMessage>", `${open}nothing${close}</signedMessage>`)).toBe("accepted");
+      expect(await afterEdit("<KeyInfo>", `${open}<b c="d">nothing</b>${close}<KeyInfo>`)).toBe("accepted");
+    },
+  );
 
   it("MNET-033 any order of elements and any white space between them", async () => {
     const compact = Buffer.from(signed.toString().replace(/>\s+</g, "><"));
@@ -414,7 +469,17 @@ describe("shape", () => {
       const text = textOf(signed, name);
       const [start, end] = [text.slice(0, 4), text.slice(4)];
       const [whole] = [field(name)];
-      for (const inserted of ["<!---->", "<!-- x -->", "<?x?>", "<![CDATA[]]>", "<b/>", "<b></b>", "&xxe;", "&toString;", "\0"]) {
+      for (const inserted of [
+        "<!---->",
+        "<!-- x -->",
+        "<?x?>",
+        "<![CDATA[]]>",
+        "<b/>",
+        "<b></b>",
+        "&xxe;",
+        "&toString;",
+        "\0",
+      ]) {
         expect(await afterEdit(whole, whole.replace(text, `${start}${inserted}${end}`)), inserted).toBe(FAILED);
       }
       for (const replaced of [`<![CDATA[${text}]]>`, `<!--${text}-->${text}`, `${text}<!--`]) {
@@ -555,10 +620,7 @@ describe("readEnvelope", () => {
 });
 
 /** Runs with a `node:crypto` whose `verify` is another. */
-async function withPlatformVerifier(
-  verify: () => unknown,
-  run: (module: typeof rsa) => Promise<void>,
-): Promise<void> {
+async function withPlatformVerifier(verify: () => unknown, run: (module: typeof rsa) => Promise<void>): Promise<void> {
   vi.resetModules();
   vi.doMock("node:crypto", () => ({ ...crypto, verify }));
   try {

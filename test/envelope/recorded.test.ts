@@ -4,7 +4,13 @@ import { decryptMessage } from "../../src/envelope/encrypted-message.ts";
 import { open, readEnvelope } from "../../src/envelope/open.ts";
 import { verifySignature } from "../../src/envelope/verified-message.ts";
 import { codeOf } from "../support/code-of.ts";
-import { recordedKeyPair, recordedMessages, recordedPems, RECORDINGS, type RecordedMessage } from "../support/fixtures.ts";
+import {
+  recordedKeyPair,
+  recordedMessages,
+  recordedPems,
+  RECORDINGS,
+  type RecordedMessage,
+} from "../support/fixtures.ts";
 
 /** Messages that are enveloped and that we refuse; most were made wrong on purpose, and the peer refused them, too. */
 const REFUSED: Readonly<Record<string, string>> = {
@@ -77,7 +83,9 @@ describe("recorded messages", () => {
   it("SEC-026 are verified by no certificate but the sender's", async () => {
     for (const recorded of accepted.filter((_, n) => n % 10 === 0)) {
       for (const { certificate } of strangersKeys(recorded)) {
-        const code = await codeOf(() => open(recorded.body, { ...options(recorded), certificateOf: () => certificate }));
+        const code = await codeOf(() =>
+          open(recorded.body, { ...options(recorded), certificateOf: () => certificate }),
+        );
         expect(code).toBe("MNET_ENVELOPE_SIGNATURE_INVALID");
       }
     }
@@ -143,7 +151,9 @@ describe("recorded messages", () => {
       for (const recorded of odd) {
         expect(recorded.body.includes("http://www.w3.org")).toBe(false);
         expect(recorded.signedXml).toContain("https://www.w3.org/2000/09/xmldsig#rsa-sha1");
-        expect(await codeOf(() => open(recorded.body, { ...options(recorded), strictAlgorithms: true }))).toBe("accepted");
+        expect(await codeOf(() => open(recorded.body, { ...options(recorded), strictAlgorithms: true }))).toBe(
+          "accepted",
+        );
       }
     });
 
@@ -151,7 +161,9 @@ describe("recorded messages", () => {
       const odd = ofRecording("mahara-23.04").filter(({ body }) => body.includes("<X1>nothing</X1>"));
       expect(odd.length).toBeGreaterThan(20);
       for (const recorded of odd) {
-        expect(await codeOf(() => open(recorded.body, { ...options(recorded), strictAlgorithms: true }))).toBe("accepted");
+        expect(await codeOf(() => open(recorded.body, { ...options(recorded), strictAlgorithms: true }))).toBe(
+          "accepted",
+        );
       }
     });
 

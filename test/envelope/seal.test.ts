@@ -23,7 +23,8 @@ import { recordedKeyPair, recordedMessage, recordedMessages, recordedPems } from
 
 /** Messages of a Moodle 4.5 whose files have LF line ends, as they are published. */
 const fromMoodle = recordedMessages(["moodle-4.5"]).filter(
-  ({ title, signedXml, body }) => signedXml?.includes("\n    <signedMessage>\n") && !body.includes("\r") && !title.includes("compact"),
+  ({ title, signedXml, body }) =>
+    signedXml?.includes("\n    <signedMessage>\n") && !body.includes("\r") && !title.includes("compact"),
 );
 /** The sender's key: the one whose signature is in the message. */
 function senderKey(sender: string, document: Buffer, signedXml: string): KeyPair | undefined {
@@ -85,7 +86,11 @@ describe("signMessage", () => {
   });
 
   it("MNET-026 takes any bytes for a document, and those of a part of a buffer", () => {
-    for (const document of [Buffer.alloc(0), Buffer.from([0, 255, 13, 10]), new Uint8Array([1, 2, 3, 4]).subarray(1, 3)]) {
+    for (const document of [
+      Buffer.alloc(0),
+      Buffer.from([0, 255, 13, 10]),
+      new Uint8Array([1, 2, 3, 4]).subarray(1, 3),
+    ]) {
       const made = signedByAlice(document);
       expect(Buffer.from(textOf(made, "object"), "base64").equals(document)).toBe(true);
       const signature = Buffer.from(textOf(made, "SignatureValue"), "base64");
@@ -234,7 +239,10 @@ describe("seal", () => {
     ["an emoji", "https://a.example/😀"],
   ])("SEC-023 refuses a sender with %s", async (_, sender) => {
     const options = { sender, key: alice.key, recipient: bob.certificate };
-    expect(await errorOf(() => seal(DOCUMENT, options))).toMatchObject({ code: "MNET_CONFIG_INVALID", option: "sender" });
+    expect(await errorOf(() => seal(DOCUMENT, options))).toMatchObject({
+      code: "MNET_CONFIG_INVALID",
+      option: "sender",
+    });
   });
 
   it.each([new Date(Number.NaN), new Date(-1)])("refuses the timestamp %s", async (timestamp) => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { defineService } from "../../src/host/define-service.ts";
 import { t } from "../../src/host/wire-type.ts";
 import { encodeCall } from "../../src/xmlrpc/encode.ts";
-import { aliceCalls, openAnswer, post, rig, summary, wrap, type Rig } from "../support/hosts.ts";
+import { aliceCalls, openAnswer, padded, post, rig, summary, wrap, type Rig } from "../support/hosts.ts";
 
 const BOTH = "signed and encrypted";
 
@@ -141,12 +141,9 @@ describe("signed documents that are no calls", () => {
 
   it("SEC-019 the body: the limit passes, one byte more does not", async () => {
     await using us = await guarded({ limits: { requestBytes: 20_000 } });
-    const padded = (length: number): Buffer => {
-      const body = aliceCalls(us, "work/run", ["x"]);
-      return Buffer.concat([body, Buffer.alloc(length - body.length, 0x20)]);
-    };
-    expect(summary(openAnswer(await post(us.host, padded(20_000)), us.alice))).toEqual({ form: BOTH, value: "ran" });
-    expect(summary(openAnswer(await post(us.host, padded(20_001))))).toEqual({ form: "plain", fault: 7023 });
+    const body = (length: number): Buffer => padded(aliceCalls(us, "work/run", ["x"]), length);
+    expect(summary(openAnswer(await post(us.host, body(20_000)), us.alice))).toEqual({ form: BOTH, value: "ran" });
+    expect(summary(openAnswer(await post(us.host, body(20_001))))).toEqual({ form: "plain", fault: 7023 });
     expect(us.told("call.refused")).toMatchObject([{ code: "MNET_ENVELOPE_TOO_LARGE" }]);
   });
 

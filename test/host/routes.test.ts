@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { siteTitle } from "../../src/peer/site-title.ts";
 import { encodeCall } from "../../src/xmlrpc/encode.ts";
-import { aliceCalls, openAnswer, request, rig, summary, type Rig } from "../support/hosts.ts";
+import { aliceCalls, openAnswer, padded, request, rig, summary, type Rig } from "../support/hosts.ts";
 
 const RPC = "/moodle/mnet/xmlrpc/server.php";
 const KEY = "/moodle/mnet/publickey.php";
@@ -145,13 +145,12 @@ describe("requests", () => {
         yield bytes.subarray(at, at + 1000);
       }
     };
-    const padded = (length: number): Buffer => Buffer.concat([whole, Buffer.alloc(length - whole.length, 0x20)]);
-    const fits = await request(us.host, { body: inChunks(padded(20_000)) });
+    const fits = await request(us.host, { body: inChunks(padded(whole, 20_000)) });
     expect(summary(openAnswer(fits.body, us.alice)).value).toEqual([]);
     expect(fits.headers).not.toHaveProperty("connection");
 
     taken = 0;
-    const large = await request(us.host, { body: inChunks(padded(1_000_000)) });
+    const large = await request(us.host, { body: inChunks(padded(whole, 1_000_000)) });
     expect(summary(openAnswer(large.body))).toEqual({ form: "plain", fault: 7023 });
     expect(large.headers["connection"]).toBe("close");
     expect(taken).toBe(21);

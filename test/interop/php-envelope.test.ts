@@ -55,7 +55,11 @@ describe("envelopes to PHP", () => {
            'other' => openssl_verify($payload . ' ', base64_decode($in['signature']), $in['certificate']),
            'digest' => sha1($payload),
        ];`,
-      { object: textOf(signed, "object"), signature: textOf(signed, "SignatureValue"), certificate: alice.certificate.pem },
+      {
+        object: textOf(signed, "object"),
+        signature: textOf(signed, "SignatureValue"),
+        certificate: alice.certificate.pem,
+      },
     );
     expect(result).toEqual({
       payload: document.toString("base64"),
@@ -81,7 +85,10 @@ describe("envelopes from PHP", () => {
       { plain: plain.toString("base64"), certificate },
     ) as [data: string, wrapped: string];
     const template = mould.toString("latin1").split("MOULD");
-    return Buffer.from(`${template[0] ?? ""}${sealed[0]}${template[1] ?? ""}${sealed[1]}${template[2] ?? ""}`, "latin1");
+    return Buffer.from(
+      `${template[0] ?? ""}${sealed[0]}${template[1] ?? ""}${sealed[1]}${template[2] ?? ""}`,
+      "latin1",
+    );
   };
 
   it.for(documents)("MNET-044 what openssl_sign signs and openssl_seal seals opens: %s", async ([, document], ctx) => {

@@ -1,6 +1,7 @@
 import { verify, X509Certificate } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import type { NewEvent } from "../../src/core/events.ts";
+import type { KeyPair } from "../../src/crypto/key-pair.ts";
 import { generateKeyPair } from "../../src/keys/generate-key-pair.ts";
 import { DEFAULT_KEY_POLICY, KeyRing, type KeyPolicy } from "../../src/keys/key-ring.ts";
 import type { StoredKey } from "../../src/keys/key-store.ts";
@@ -25,7 +26,8 @@ function makeRing(options: { store?: FakeKeyStore; clock?: FakeClock; policy?: P
   const ring = new KeyRing({
     store,
     site: SITE,
-    policy: { ...DEFAULT_KEY_POLICY, ...policy },
+    // Keys of 1024 bits are made ten times as fast.
+    policy: { ...DEFAULT_KEY_POLICY, modulusBits: 1024, ...policy },
     clock,
     emit: (event) => events.push(event),
   });
@@ -57,14 +59,19 @@ describe("generateKeyPair", () => {
 
 describe("the first key", () => {
   it("MNET-009 has 2048 bits, exponent 65537, and works", async () => {
-    const { ring } = makeRing();
+    expect(DEFAULT_KEY_POLICY.modulusBits).toBe(2048);
+    const { ring } = makeRing({ policy: DEFAULT_KEY_POLICY });
     const { current, archived } = await ring.active();
     expect(current.certificate.modulusBits).toBe(2048);
     expect(current.certificate.publicKey.asymmetricKeyDetails?.publicExponent).toBe(65_537n);
     expect(archived).toEqual([]);
     const data = Buffer.from("data");
     expect(verify("sha1", data, current.certificate.publicKey, current.sign(data))).toBe(true);
-    expect(await codeOf(() => { current.certificate.requireFor(SITE.wwwroot); })).toBe("accepted");
+    expect(
+      await codeOf(() => {
+        current.certificate.requireFor(SITE.wwwroot);
+      }),
+    ).toBe("accepted");
   });
 
   it("MNET-009 has as many bits as the policy says", async () => {
@@ -85,7 +92,7 @@ describe("the first key", () => {
   it("is durable before it is used: prepared, then promoted, then read", async () => {
     const { ring, store, events, clock } = makeRing();
     const { current } = await ring.active();
-    expect(store.calls).toEqual(["list", "prepare", "promote", "list"]);
+    expect(store.calls).toEqual(["list", "prepare", "promote", "prune", "list"]);
     expect(store.keys).toMatchObject([
       { fingerprint: current.certificate.fingerprint, state: "current", createdAt: clock.now() },
     ]);
@@ -186,6 +193,109 @@ describe("archived keys", () => {
     expect((await ring.all()).filter(({ state }) => state === "revoked").map(({ fingerprint }) => fingerprint)).toEqual(
       [55, 50].map(fingerprintOf),
     );
+  });
+});
+
+describe("rotation", () => {
+  const fingerprints = (pairs: readonly KeyPair[]): string[] => pairs.map(({ certificate }) => certificate.fingerprint);
+
+  it("MNET-022 MNET-021 archives the old key and makes a new one", async () => {
+    const { ring, store, clock, events } = makeRing();
+    const first = (await ring.active()).current.certificate.fingerprint;
+    await clock.advance(DAY);
+    const { from, to } = await ring.rotate();
+    expect(from).toBe(first);
+    const { current, archived } = await ring.active();
+    expect(fingerprints([current])).toEqual([to]);
+    expect(fingerprints(archived)).toEqual([first]);
+    expect(to).not.toBe(first);
+    expect(current.certificate.notBefore.getTime()).toBe(clock.now());
+    expect(current.certificate.notAfter.getTime()).toBe(clock.now() + 28 * DAY);
+    expect(events.at(-1)).toEqual({ type: "key.rotated", level: "info", from: first, to });
+    expect(store.calls.slice(-5)).toEqual(["list", "prepare", "promote", "prune", "list"]);
+  });
+
+  it("MNET-021 keeps 3 archived keys, or as many as the policy says", async () => {
+    for (const generations of [DEFAULT_KEY_POLICY.generations, 1]) {
+      const { ring, store, clock } = makeRing({ policy: { generations } });
+      const made: string[] = fingerprints([(await ring.active()).current]);
+      for (let n = 0; n < 5; n++) {
+        await clock.advance(1000);
+        made.unshift((await ring.rotate()).to);
+      }
+      expect(fingerprints((await ring.active()).archived)).toEqual(made.slice(1, generations + 1));
+      expect(store.keys).toHaveLength(generations + 1);
+    }
+  });
+
+  it("of several processes at once happens once, and all get the same key", async () => {
+    const store = fakeKeyStore([storedKey("current", 1)]);
+    const rings = Array.from({ length: 3 }, () => makeRing({ store }));
+    const results = await Promise.all(rings.map(({ ring }) => ring.rotate()));
+    expect(new Set(results.map(({ to }) => to)).size).toBe(1);
+    expect(store.keys.filter(({ state }) => state === "archived")).toHaveLength(1);
+    expect(rings.flatMap(({ events }) => events)).toHaveLength(1);
+  });
+
+  it("SEC-049 is due after 80 % of the lifetime, or the part that the policy says", async () => {
+    for (const rotateAt of [DEFAULT_KEY_POLICY.rotateAt, 0.5]) {
+      const { ring, clock } = makeRing({ policy: { rotateAt } });
+      await ring.active();
+      await clock.advance(28 * DAY * rotateAt - 1);
+      expect(await ring.isDue()).toBe(false);
+      await clock.advance(1);
+      expect(await ring.isDue()).toBe(true);
+      await ring.rotate();
+      expect(await ring.isDue()).toBe(false);
+    }
+    expect(DEFAULT_KEY_POLICY.rotateAt).toBe(0.8);
+  });
+
+  it("SEC-049 happens by itself when an expired key is wanted", async () => {
+    const { ring, clock, events } = makeRing();
+    const first = (await ring.active()).current.certificate.fingerprint;
+    await clock.advance(28 * DAY - 5000);
+    expect((await ring.active()).current.certificate.fingerprint).toBe(first);
+    await clock.advance(5000);
+    const { current, archived } = await ring.active();
+    expect(current.certificate.notAfter.getTime()).toBe(clock.now() + 28 * DAY);
+    expect(fingerprints(archived)).toEqual([first]);
+    expect(events.map(({ type }) => type)).toEqual(["key.created", "key.rotated"]);
+  });
+
+  it("MNET-109 tells until when a key may still open an answer", async () => {
+    const { ring } = makeRing({ policy: { generations: 2 } });
+    const { certificate } = (await ring.active()).current;
+    expect(ring.forgottenAt(certificate).getTime()).toBe(certificate.notAfter.getTime() + 2 * 28 * DAY);
+  });
+
+  it("SEC-050 a revoked key is in use no more: the current one is replaced first", async () => {
+    const { ring, store, clock, events } = makeRing();
+    const first = (await ring.active()).current.certificate.fingerprint;
+    await clock.advance(1000);
+    await ring.revoke(first, "stolen");
+    const { current, archived } = await ring.active();
+    expect(archived).toEqual([]);
+    expect(current.certificate.fingerprint).not.toBe(first);
+    expect(store.keys.find(({ fingerprint }) => fingerprint === first)).toMatchObject({ state: "revoked" });
+    expect((await ring.all()).map(({ state }) => state)).toEqual(["current", "revoked"]);
+    expect(events.at(-1)).toEqual({ type: "key.revoked", level: "warn", fingerprint: first, reason: "stolen" });
+  });
+
+  it("SEC-050 an archived key can be revoked; the current one stays", async () => {
+    const store = fakeKeyStore([storedKey("current", 2), storedKey("archived", 1)]);
+    const { ring } = makeRing({ store });
+    expect((await ring.active()).archived).toHaveLength(1);
+    await ring.revoke(store.keys[1]!.fingerprint, "lost");
+    const { current, archived } = await ring.active();
+    expect(fingerprints([current])).toEqual([store.keys[0]?.fingerprint]);
+    expect(archived).toEqual([]);
+  });
+
+  it("SEC-050 what is no key of ours cannot be revoked", async () => {
+    const { ring, store } = makeRing({ store: fakeKeyStore([storedKey("current", 1)]) });
+    expect(await codeOf(() => ring.revoke("00", "typed wrong"))).toBe("MNET_CONFIG_INVALID");
+    expect(store.calls).toEqual(["list"]);
   });
 });
 

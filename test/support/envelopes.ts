@@ -60,7 +60,11 @@ export function textOf(xml: Uint8Array | string, element: string): string {
 
 /** The two CipherValues: the data and the wrapped key. */
 export function cipherValues(xml: Uint8Array): [data: Buffer, wrappedKey: Buffer] {
-  const found = [...Buffer.from(xml).toString("latin1").matchAll(/<CipherValue>([^<]*)<\/CipherValue>/g)];
+  const found = [
+    ...Buffer.from(xml)
+      .toString("latin1")
+      .matchAll(/<CipherValue>([^<]*)<\/CipherValue>/g),
+  ];
   if (found.length !== 2) throw new Error(`CipherValue occurs ${found.length} times.`);
   return [Buffer.from(found[0]?.[1] ?? "", "base64"), Buffer.from(found[1]?.[1] ?? "", "base64")];
 }

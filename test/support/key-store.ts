@@ -44,7 +44,9 @@ export function fakeKeyStore(keys: StoredKey[] = []): FakeKeyStore {
     },
     async prune(generations) {
       record("prune");
-      const archived = keys.filter(({ state }) => state === "archived").sort((left, right) => right.createdAt - left.createdAt);
+      const archived = keys
+        .filter(({ state }) => state === "archived")
+        .sort((left, right) => right.createdAt - left.createdAt);
       for (const key of archived.slice(generations)) keys.splice(keys.indexOf(key), 1);
     },
   };

@@ -52,7 +52,9 @@ echo json_encode($out, JSON_THROW_ON_ERROR);`,
 /** Whether there is a PHP here with openssl and RC4. */
 export const phpIsPresent = ((): boolean => {
   try {
-    return runPhp("$out = in_array('rc4', array_map('strtolower', openssl_get_cipher_methods()), true);", null) === true;
+    return (
+      runPhp("$out = in_array('rc4', array_map('strtolower', openssl_get_cipher_methods()), true);", null) === true
+    );
   } catch {
     return false;
   }

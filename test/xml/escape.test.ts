@@ -4,9 +4,7 @@ import { readDocument } from "../../src/xml/read-document.ts";
 
 describe("escapeXml", () => {
   it("SEC-023 escapes every character that means something", () => {
-    expect(escapeXml(`<a b="c" d='e'>&amp;]]>`)).toBe(
-      "&lt;a b=&quot;c&quot; d=&apos;e&apos;&gt;&amp;amp;]]&gt;",
-    );
+    expect(escapeXml(`<a b="c" d='e'>&amp;]]>`)).toBe("&lt;a b=&quot;c&quot; d=&apos;e&apos;&gt;&amp;amp;]]&gt;");
     expect(escapeXml("nothing special é")).toBe("nothing special é");
     expect(escapeXml("")).toBe("");
   });

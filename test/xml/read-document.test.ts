@@ -246,19 +246,12 @@ describe("readDocument", () => {
     expect(await codeOf(() => read(xml))).toBe(MALFORMED);
   });
 
-  it.each([
-    "utf-16",
-    "utf-16le",
-    "utf-7",
-    "utf-32",
-    "ucs-2",
-    "iso-8859-15",
-    "windows-1252",
-    "ebcdic-cp-us",
-    "x",
-  ])("SEC-018 refuses the declared encoding %s", async (encoding) => {
-    expect(await codeOf(() => read(`<?xml version="1.0" encoding="${encoding}"?><a/>`))).toBe(MALFORMED);
-  });
+  it.each(["utf-16", "utf-16le", "utf-7", "utf-32", "ucs-2", "iso-8859-15", "windows-1252", "ebcdic-cp-us", "x"])(
+    "SEC-018 refuses the declared encoding %s",
+    async (encoding) => {
+      expect(await codeOf(() => read(`<?xml version="1.0" encoding="${encoding}"?><a/>`))).toBe(MALFORMED);
+    },
+  );
 
   it.each<[string, string]>([
     ["no version", '<?xml encoding="utf-8"?><a/>'],

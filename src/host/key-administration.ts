@@ -1,0 +1,135 @@
+import { MnetError, TransportError, type AnyMnetError } from "../core/errors.ts";
+import type { Fingerprint } from "../core/ids.ts";
+import type { Peer } from "../core/peer-snapshot.ts";
+import type { KeyRing, OwnKey } from "../keys/key-ring.ts";
+import { peerKey } from "../keys/peer-key.ts";
+import type { PeerClient } from "../peer/peer-client.ts";
+import type { PeerDirectory } from "../peer/peer-directory.ts";
+import type { PeerRecord, PeerStore } from "../peer/peer-store.ts";
+
+/** What a peer makes of a rotation. */
+export interface RotationOutcome {
+  readonly peer: Peer;
+  /**
+   * - `"knows"`: it has answered a call that was signed with the new key.
+   * - `"will-learn"`: it works with us, and will be told with its next call.
+   * - `"must-act"`: it refused; its administrator has to fetch our key again.
+   * - `"unreachable"`: it did not answer; it will be told with its next call, if that comes while the old key is kept.
+   */
+  readonly outcome: "knows" | "will-learn" | "must-act" | "unreachable";
+  /** With `"must-act"` and `"unreachable"`: what happened. */
+  readonly error?: AnyMnetError;
+}
+
+/** What became of a rotation, or would. */
+export interface RotationReport {
+  readonly dryRun: boolean;
+  /** The key before. */
+  readonly from: Fingerprint;
+  /** The key after. Absent in a dry run. */
+  readonly to?: Fingerprint;
+  /** Every active peer. */
+  readonly peers: readonly RotationOutcome[];
+}
+
+/** Our own keys. */
+export interface Keys {
+  /** The one that signs. */
+  current(): Promise<OwnKey>;
+  /** Newest first, archived and revoked ones included. */
+  all(): Promise<readonly OwnKey[]>;
+  /**
+   * Makes a new key, archives the old one and tells every active peer by a call. `dryRun` changes nothing: it makes the
+   * same call with the present key and says what each peer would see.
+   */
+  rotate(options?: {
+    readonly dryRun?: boolean | undefined;
+    readonly signal?: AbortSignal | undefined;
+  }): Promise<RotationReport>;
+  /**
+   * For a stolen key: it never opens anything again. Rotates first if it is the current one (SEC-050). Peers that know us
+   * by a revoked key only have to fetch the new one by hand.
+   *
+   * Throws `MNET_CONFIG_INVALID` for a key that is not ours.
+   */
+  revoke(fingerprint: string, options: { readonly reason: string }): Promise<RotationReport>;
+}
+
+/** What `createKeys` needs of the host. */
+export interface KeyAdministrationOptions {
+  readonly ring: KeyRing;
+  readonly store: PeerStore;
+  readonly directory: PeerDirectory;
+  readonly client: PeerClient;
+}
+
+/** Peers that are told at once. Each costs two private operations here, and a call-back or two. */
+const CONCURRENCY = 4;
+const PAGE_SIZE = 100;
+
+/** `Keys` over a key ring. */
+export function createKeys({ ring, store, directory, client }: KeyAdministrationOptions): Keys {
+  return {
+    async current() {
+      const { certificate } = (await ring.active()).current;
+      return { ...peerKey(certificate), state: "current" };
+    },
+    all: () => ring.all(),
+
+    async rotate({ dryRun = false, signal } = {}) {
+      signal?.throwIfAborted();
+      if (dryRun) {
+        const from = (await ring.active()).current.certificate.fingerprint;
+        return { dryRun, from, peers: await askAll("will-learn", signal) };
+      }
+      const { from, to } = await ring.rotate();
+      return { dryRun, from, to, peers: await askAll("knows", signal) };
+    },
+
+    async revoke(fingerprint, { reason }) {
+      const from = (await ring.active()).current.certificate.fingerprint;
+      await ring.revoke(fingerprint, reason);
+      const to = (await ring.active()).current.certificate.fingerprint;
+      return { dryRun: false, from, to, peers: to === from ? [] : await askAll("knows", undefined) };
+    },
+  };
+
+  /** A signed call to every active peer: a Moodle that cannot verify it asks back and learns our key there and then (spec 7.5). */
+  async function askAll(success: RotationOutcome["outcome"], signal: AbortSignal | undefined): Promise<RotationOutcome[]> {
+    const outcomes: RotationOutcome[] = [];
+    const waiting = activePeers();
+    const worker = async (): Promise<void> => {
+      for (let next = await waiting.next(); !next.done; next = await waiting.next()) {
+        outcomes.push(await ask(next.value, success, signal));
+      }
+    };
+    await Promise.all(Array.from({ length: CONCURRENCY }, worker));
+    return outcomes.sort((a, b) => a.peer.id - b.peer.id);
+  }
+
+  async function ask(
+    peer: PeerRecord,
+    success: RotationOutcome["outcome"],
+    signal: AbortSignal | undefined,
+  ): Promise<RotationOutcome> {
+    const snapshot = directory.snapshot(peer);
+    try {
+      await client.call(peer, "system/listServices", [], signal);
+      return { peer: snapshot, outcome: success };
+    } catch (error) {
+      if (!MnetError.is(error)) throw error;
+      // Whoever answers in our protocol and refuses has made up its mind; anything else may be over in a minute.
+      const isUnreachable = error instanceof TransportError && error.retryable;
+      return { peer: snapshot, outcome: isUnreachable ? "unreachable" : "must-act", error };
+    }
+  }
+
+  async function* activePeers(): AsyncGenerator<PeerRecord, void, undefined> {
+    let after: Parameters<PeerStore["list"]>[1];
+    do {
+      const page = await store.list({ state: "active" }, after, PAGE_SIZE);
+      yield* page.items;
+      after = page.next;
+    } while (after !== undefined);
+  }
+}
