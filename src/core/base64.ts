@@ -17,8 +17,9 @@ const SPACE = [" ", "\t", "\r", "\n"];
 function withoutSpace(text: string): string {
   const bytes = Buffer.from(text, "utf8");
   let length = 0;
-  for (let at = 0; at < bytes.length; at++) {
-    const byte = bytes[at] ?? 0;
+  let at = 0;
+  while (at < bytes.length) {
+    const byte = bytes[at++] ?? 0;
     if (byte !== 0x20 && byte !== 0x09 && byte !== 0x0d && byte !== 0x0a) bytes[length++] = byte;
   }
   return bytes.toString("latin1", 0, length);

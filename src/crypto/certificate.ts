@@ -66,7 +66,7 @@ export class Certificate {
   static parse(pem: string, options: CertificateOptions = {}): Certificate {
     const der = derOf(pem);
     const parsed = parseX509(der);
-    if (!parsed || parsed.certificate.raw.length !== der.length) throw invalid("it cannot be read as X.509");
+    if (parsed?.certificate.raw.length !== der.length) throw invalid("it cannot be read as X.509");
     const { publicKey } = parsed;
     if (publicKey.asymmetricKeyType !== "rsa") throw invalid("its key is not RSA");
 

@@ -409,9 +409,8 @@ describe("mnet inspect", () => {
     expect(code).toBe(0);
     const names = [bob, alice].map(({ certificate }) => certificate.fingerprint);
     const shown = stdout.replaceAll(keys, "keys.pem").replace(new RegExp(names[0]!.slice(0, 16), "g"), "BOB");
-    expect(
-      shown.replace(new RegExp(names[1]!.slice(0, 16), "g"), "ALICE").replace(/(?<=BOB|ALICE)[0-9a-f]{48}/g, "…"),
-    ).toMatchInlineSnapshot(`
+    expect(shown.replace(new RegExp(names[1]!.slice(0, 16), "g"), "ALICE").replace(/(?<=BOB|ALICE)[0-9a-f]{48}/g, "…"))
+      .toMatchInlineSnapshot(`
       "✓ Genuine: opened, and signed by its sender.
 
       Encrypted envelope  3298 bytes; nobody vouches for what it says

@@ -21,7 +21,7 @@ import {
 
 // The verifier is the real one until a test says otherwise.
 vi.mock("../../src/crypto/rsa.ts", { spy: true });
-const crypto = await vi.importActual<typeof import("node:crypto")>("node:crypto");
+const crypto = await vi.importActual<object>("node:crypto");
 
 const MALFORMED = "MNET_ENVELOPE_MALFORMED";
 const FAILED = "MNET_ENVELOPE_DECRYPTION_FAILED";

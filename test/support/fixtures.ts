@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { Certificate } from "../../src/crypto/certificate.ts";
+import type { Certificate } from "../../src/crypto/certificate.ts";
 import { KeyPair } from "../../src/crypto/key-pair.ts";
 
 /** The folders of fixtures/, each with keys of its own. */

@@ -3,6 +3,8 @@ import { Command, Option } from "commander";
 import { colorsFor, type CliIo } from "../cli-io.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
 import { printableJson } from "../printable.ts";
+import { formatRecorded } from "../recorded/format-recorded.ts";
+import { inspectRecorded } from "../recorded/inspect-recorded.ts";
 import { UsageError } from "../usage-error.ts";
 import { explain } from "./explain.ts";
 import { formatExplanation } from "./format-explanation.ts";
@@ -11,6 +13,7 @@ import { readCapture, type Side } from "./read-capture.ts";
 
 interface InspectOptions {
   readonly keys?: readonly string[];
+  readonly recorded?: string;
   readonly side?: Side;
   readonly now?: Date;
   readonly showPayload?: true;
@@ -25,36 +28,52 @@ shown, unless you ask with --show-payload.
 Examples:
   mnet inspect request.xml --keys our-key.pem --keys their-certificate.pem
   mnet inspect exchange.json --side response --keys keys.json
+  mnet inspect --recorded fixtures/moodle-4.5
   curl -s --data-binary @request.xml URL | mnet inspect - --keys our-key.pem --json
 
 Exit codes: 0 opened, verified and nothing failed; 1 anything else; 2 the command was not understood.`;
 
 /** `mnet inspect`: takes a captured message apart. */
 export function inspectCommand(io: CliIo, finish: (code: ExitCode) => void): Command {
-  return (
-    new Command("inspect")
-      .description("Open a captured message and say which check fails.")
-      .argument(
-        "<file>",
-        "body of a request or response as it was on the wire, or a recorded exchange; - is standard input",
-      )
-      .option("-k, --keys <file>", "PEM or key list; may be given several times", collect)
-      .addOption(
-        new Option("--side <side>", "half of a recorded exchange (default: request)").choices(["request", "response"]),
-      )
-      .option(
-        "--now <time>",
-        "moment to compare the timestamp with, ISO 8601 or Unix seconds (default: that of the recording)",
-        readTime,
-      )
-      .option("--show-payload", "show the XML-RPC document, which may hold personal data")
-      .option("--json", "for programs; the fields are in docs/cli.md")
-      .addHelpText("after", EXAMPLES)
-      // `--recorded DIR` belongs here: with it, <file> is not given.
-      .action(async (file: string, options: InspectOptions) => {
-        finish(await inspectMessage(file, options, io));
-      })
-  );
+  return new Command("inspect")
+    .description("Open a captured message and say which check fails.")
+    .argument(
+      "[file]",
+      "body of a request or response as it was on the wire, or a recorded exchange; - is standard input",
+    )
+    .option("-k, --keys <file>", "PEM or key list; may be given several times", collect)
+    .addOption(
+      new Option("--side <side>", "half of a recorded exchange (default: request)").choices(["request", "response"]),
+    )
+    .option(
+      "--now <time>",
+      "moment to compare the timestamp with, ISO 8601 or Unix seconds (default: that of the recording)",
+      readTime,
+    )
+    .option("--recorded <dir>", "instead of a file: check a folder of recorded exchanges (see docs/cli.md)")
+    .option("--show-payload", "show the XML-RPC document, which may hold personal data")
+    .option("--json", "for programs; the fields are in docs/cli.md")
+    .addHelpText("after", EXAMPLES)
+    .action(async (file: string | undefined, options: InspectOptions) => {
+      finish(await inspect(file, options, io));
+    });
+}
+
+function inspect(file: string | undefined, options: InspectOptions, io: CliIo): Promise<ExitCode> {
+  if (options.recorded !== undefined && file === undefined) return inspectFolder(options.recorded, options, io);
+  if (options.recorded === undefined && file !== undefined) return inspectMessage(file, options, io);
+  throw new UsageError("Name either one file, or a folder with --recorded.");
+}
+
+async function inspectFolder(directory: string, { json }: InspectOptions, io: CliIo): Promise<ExitCode> {
+  const report = await inspectRecorded(directory);
+  if (json) {
+    io.stdout.write(`${printableJson(report)}\n`);
+    io.stderr.write(`${report.passed} passed, ${report.failed} failed\n`);
+  } else {
+    io.stdout.write(formatRecorded(report, colorsFor(io.stdout, io.env)));
+  }
+  return report.failed === 0 ? EXIT.ok : EXIT.failed;
 }
 
 async function inspectMessage(file: string, options: InspectOptions, io: CliIo): Promise<ExitCode> {

@@ -1,9 +1,8 @@
-import { createColors } from "picocolors";
+import type { Colors } from "../cli-io.ts";
 import type { ExchangeReport, RecordedReport } from "./inspect-recorded.ts";
 
 /** The report for people: what failed, what deviates and why, and a last line with the counts. */
-export function formatRecorded(report: RecordedReport, options: { readonly color: boolean }): string {
-  const colors = createColors(options.color);
+export function formatRecorded(report: RecordedReport, colors: Colors): string {
   const withVerdict = (verdict: ExchangeReport["verdict"]): readonly ExchangeReport[] =>
     report.exchanges.filter((exchange) => exchange.verdict === verdict);
   const failed = withVerdict("failed");

@@ -2,6 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import type { Transaction } from "kysely";
 import type { PeerId } from "../../core/ids.ts";
 import type { ReplayStore } from "../../peer/replay-store.ts";
+import { compiledOnce, type Gaps } from "./compiled-once.ts";
 import { lockSite, ROWS_AT_ONCE, type SqlContext } from "./engine.ts";
 import type { Schema } from "./schema.ts";
 
@@ -12,25 +13,54 @@ type Count = Pick<Schema["replay_peer"], "entries" | "newest">;
 
 /** Messages that were taken, in SQL. Each peer's rows are counted in a row of their own: counting a million takes too long. */
 export function sqlReplayStore(context: SqlContext): ReplayStore {
-  const { db, swift, tables } = context;
+  const { db, swift, tables, engine } = context;
+
+  const readCount = compiledOnce((gap: Gaps<{ peer: number }>) => {
+    const query = db.selectFrom(tables.replay_peer).select(["entries", "newest"]).where("peer", "=", gap("peer"));
+    return engine.rowLocks ? query.forUpdate() : query;
+  });
+  const writeCount = compiledOnce((gap: Gaps<Schema["replay_peer"]>) =>
+    db
+      .updateTable(tables.replay_peer)
+      .set({ entries: gap("entries"), newest: gap("newest") })
+      .where("peer", "=", gap("peer")),
+  );
+  const find = compiledOnce((gap: Gaps<{ peer: number; key: string }>) =>
+    db.selectFrom(tables.replay).select(["age", "until"]).where("peer", "=", gap("peer")).where("key", "=", gap("key")),
+  );
+  const insert = compiledOnce((gap: Gaps<Schema["replay"]>) =>
+    db.insertInto(tables.replay).values({ peer: gap("peer"), key: gap("key"), age: gap("age"), until: gap("until") }),
+  );
+  const findExpired = compiledOnce((gap: Gaps<{ peer: number; now: number; limit: number }>) =>
+    db
+      .selectFrom(tables.replay)
+      .select("age")
+      .where("peer", "=", gap("peer"))
+      .where("until", "<=", gap("now"))
+      .orderBy("until")
+      .orderBy("age")
+      .limit(gap("limit")),
+  );
+  const findOldest = compiledOnce((gap: Gaps<{ peer: number; limit: number }>) =>
+    db.selectFrom(tables.replay).select("age").where("peer", "=", gap("peer")).orderBy("age").limit(gap("limit")),
+  );
+  const removeUpTo = compiledOnce((gap: Gaps<{ peer: number; age: number }>) =>
+    db.deleteFrom(tables.replay).where("peer", "=", gap("peer")).where("age", "<=", gap("age")),
+  );
+
   return {
     async remember(peer, key, { until, maxEntries }, now) {
       return swift.transaction().execute(async (trx) => {
         const count = await locked(trx, peer);
-        const known = await trx
-          .selectFrom(tables.replay)
-          .select(["age", "until"])
-          .where("peer", "=", peer)
-          .where("key", "=", key)
-          .executeTakeFirst();
+        const known = (await find(trx, { peer, key })).rows[0];
         if (known && known.until > now) return { seen: "again", evicted: 0 };
         if (until <= now) return { seen: "first", evicted: 0 };
         if (known) await remove(trx, peer, [known.age]);
         const newest = count.newest + 1;
-        await trx.insertInto(tables.replay).values({ peer, key, age: newest, until }).execute();
+        await insert(trx, { peer, key, age: newest, until });
         const grown = { entries: count.entries + (known ? 0 : 1), newest };
         const { entries, evicted } = await bounded(trx, peer, grown, maxEntries, now);
-        await trx.updateTable(tables.replay_peer).set({ entries, newest }).where("peer", "=", peer).execute();
+        await writeCount(trx, { peer, entries, newest });
         return { seen: "first", evicted };
       });
     },
@@ -50,15 +80,11 @@ export function sqlReplayStore(context: SqlContext): ReplayStore {
 
   /** The peer's count, which nobody else changes until the transaction ends. */
   async function locked(trx: Transaction<Schema>, peer: PeerId): Promise<Count> {
-    const read = async () => {
-      const query = trx.selectFrom(tables.replay_peer).select(["entries", "newest"]).where("peer", "=", peer);
-      return (context.engine.rowLocks ? query.forUpdate() : query).executeTakeFirst();
-    };
-    const row = await read();
+    const row = (await readCount(trx, { peer })).rows[0];
     if (row) return row;
     // A row that is not there cannot be locked.
     await lockSite(context, trx);
-    const meanwhile = await read();
+    const meanwhile = (await readCount(trx, { peer })).rows[0];
     if (meanwhile) return meanwhile;
     const first = await counted(trx, peer);
     await trx
@@ -88,15 +114,7 @@ export function sqlReplayStore(context: SqlContext): ReplayStore {
     now: number,
     limit: number,
   ): Promise<readonly number[]> {
-    const rows = await trx
-      .selectFrom(tables.replay)
-      .select("age")
-      .where("peer", "=", peer)
-      .where("until", "<=", now)
-      .orderBy("until")
-      .orderBy("age")
-      .limit(Math.min(limit, ROWS_AT_ONCE))
-      .execute();
+    const { rows } = await findExpired(trx, { peer, now, limit: Math.min(limit, ROWS_AT_ONCE) });
     return rows.map(({ age }) => age);
   }
 
@@ -123,24 +141,14 @@ export function sqlReplayStore(context: SqlContext): ReplayStore {
     const gone = await remove(trx, peer, await expired(trx, peer, now, entries - maxEntries));
     const left = entries - gone;
     if (left <= maxEntries || gone === ROWS_AT_ONCE) return { entries: left, evicted: 0 };
-    const oldest = await trx
-      .selectFrom(tables.replay)
-      .select("age")
-      .where("peer", "=", peer)
-      .orderBy("age")
-      .limit(Math.min(left - maxEntries, EVICTED_AT_ONCE))
-      .execute();
+    const limit = Math.min(left - maxEntries, EVICTED_AT_ONCE);
+    const { rows: oldest } = await findOldest(trx, { peer, limit });
     const [first, last] = [oldest[0], oldest.at(-1)];
     // So few ages cannot be that many rows: somebody has deleted some by hand, and what is left must not go as well.
     if (first === undefined || last === undefined || newest - first.age < maxEntries) {
       return { entries: (await counted(trx, peer)).entries, evicted: 0 };
     }
-    const { numDeletedRows } = await trx
-      .deleteFrom(tables.replay)
-      .where("peer", "=", peer)
-      .where("age", "<=", last.age)
-      .executeTakeFirst();
-    const evicted = Number(numDeletedRows);
+    const evicted = Number((await removeUpTo(trx, { peer, age: last.age })).numAffectedRows);
     return { entries: left - evicted, evicted };
   }
 
@@ -166,11 +174,7 @@ export function sqlReplayStore(context: SqlContext): ReplayStore {
     return swift.transaction().execute(async (trx) => {
       const count = await locked(trx, peer);
       const removed = await remove(trx, peer, await expired(trx, peer, now, limit));
-      await trx
-        .updateTable(tables.replay_peer)
-        .set({ entries: count.entries - removed })
-        .where("peer", "=", peer)
-        .execute();
+      await writeCount(trx, { peer, ...count, entries: count.entries - removed });
       return removed;
     });
   }

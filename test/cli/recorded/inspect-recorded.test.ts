@@ -1,8 +1,10 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { run } from "../../../src/cli/run.ts";
 import { inspectRecorded, type ExchangeReport } from "../../../src/cli/recorded/inspect-recorded.ts";
 import { KeyPair } from "../../../src/crypto/key-pair.ts";
 import { rc4 } from "../../../src/crypto/rc4.ts";
@@ -269,5 +271,40 @@ describe("an exchange that was changed", () => {
     await expect(inspectRecorded(folder)).rejects.toMatchObject({ code: "MNET_CONFIG_INVALID" });
     await writeFile(join(folder, "x.json"), '{"name":"x"}');
     await expect(inspectRecorded(folder)).rejects.toMatchObject({ code: "MNET_CONFIG_INVALID" });
+  });
+});
+
+describe("mnet inspect --recorded", () => {
+  async function mnet(...argv: string[]): Promise<{ code: number; out: string; err: string }> {
+    let out = "";
+    let err = "";
+    const code = await run(argv, {
+      stdin: Readable.from([]),
+      stdout: { write: (text) => (out += text) },
+      stderr: { write: (text) => (err += text) },
+      env: {},
+      interruption: () => new AbortController().signal,
+    });
+    return { code, out, err };
+  }
+
+  it("lists what deviates, with the statement that asks for it, and ends with the counts", async () => {
+    const { code, out } = await mnet("inspect", "--recorded", fixtures("moodle-4.5"));
+    expect(code).toBe(0);
+    expect(out).toContain("SEC-031");
+    expect(out).not.toContain("PRIVATE KEY");
+    expect(out.trimEnd().split("\n").at(-1)).toBe("115 passed, 0 failed");
+  });
+
+  it("gives programs JSON and nothing else", async () => {
+    const { code, out } = await mnet("inspect", "--recorded", fixtures("moodle-4.5-register"), "--json");
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ passed: 4, failed: 0 });
+  });
+
+  it("wants a file or a folder, not both and not neither", async () => {
+    expect(await mnet("inspect")).toMatchObject({ code: 2 });
+    expect(await mnet("inspect", "x", "--recorded", fixtures("moodle-4.5"))).toMatchObject({ code: 2 });
+    expect(await mnet("inspect", "--recorded", fixtures("nowhere"))).toMatchObject({ code: 1 });
   });
 });
