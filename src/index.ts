@@ -33,7 +33,9 @@ export type { CallOptions, Host, HostWith, RawCallOptions } from "./host/host.ts
 export type { HttpRequest, HttpResponse } from "./host/http.ts";
 export type { Keys, RotationOutcome, RotationReport } from "./host/key-administration.ts";
 export type { LogEntry, LogFilter } from "./host/log-store.ts";
+export type { MaintenanceReport } from "./host/maintenance.ts";
 export type { Method, MethodDescription } from "./host/method.ts";
+export type { PeerStats } from "./host/peer-stats.ts";
 export type { IncomingCall, Service } from "./host/service.ts";
 export { t, type Infer, type WireType } from "./host/wire-type.ts";
 export type { OwnKey } from "./keys/key-ring.ts";

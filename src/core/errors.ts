@@ -39,7 +39,12 @@ export abstract class MnetError extends Error {
 /** Thrown by `createHost` and by methods whose arguments are wrong: a mistake in the program or its configuration. */
 export class ConfigError extends MnetError {
   override readonly name = "ConfigError";
-  readonly code: "MNET_CONFIG_INVALID" | "MNET_CONFIG_MISSING" | "MNET_HOST_CLOSED" | "MNET_HTTP_BODY_CONSUMED";
+  readonly code:
+    | "MNET_CONFIG_INVALID"
+    | "MNET_CONFIG_MISSING"
+    | "MNET_HOST_CLOSED"
+    | "MNET_HOST_TASK_FAILED"
+    | "MNET_HTTP_BODY_CONSUMED";
   /** Path of the wrong option, such as `keys.lifetimeMs`. */
   declare readonly option?: string;
 

@@ -8,12 +8,25 @@ export interface EventMap {
   "call.served": { method: string; durationMs: number; bytesIn: number; bytesOut: number; faultCode?: number };
   /** A request was refused before any method ran. `detail` is for the operator; the sender saw the fault only. */
   "call.refused": { code: MnetErrorCode; faultCode: number; remoteAddress?: string; detail: string };
+  /**
+   * Requests were refused unread or unopened: too many that needed our private key and proved nothing, too many bodies
+   * at once, or bodies that did not come to their end. The first of an address is told at once, what follows within a
+   * minute together; without `remoteAddress`, of so many `addresses` more. The sender saw a status 503 or 408.
+   */
+  "request.throttled": {
+    reason: "private-key" | "bodies" | "slow-body";
+    requests: number;
+    remoteAddress?: string;
+    addresses?: number;
+  };
+  /** A machine that need not encrypt made use of that. */
+  "trusted-machine.used": { remoteAddress: string; accept: "signed" | "plain"; method: string };
   /** Somebody asked for our certificate, in clear or without a signature that proves who. */
   "keyswap.answered": { remoteAddress?: string };
   /** A call of ours succeeded. */
   "call.sent": { method: string; durationMs: number; bytesIn: number; bytesOut: number };
-  /** A call of ours failed. */
-  "call.failed": { method: string; durationMs: number; code: MnetErrorCode };
+  /** A call of ours failed; `faultCode` if the peer refused it. */
+  "call.failed": { method: string; durationMs: number; code: MnetErrorCode; faultCode?: number };
   /** A call of ours was made a second time, because the peer or we had a new key. */
   "call.retried": { method: string; reason: "rekeyed" | "mahara-learned-our-key" };
   /** A method was called that no described service has (`unchecked: true`). */
@@ -26,10 +39,17 @@ export interface EventMap {
   "clock.off": { offsetMs: number };
   /** A peer was added. */
   "peer.added": { wwwroot: string; by: "operator" | "itself" };
-  /** A peer's state, settings or services changed. Without `peer`: our boxes for all hosts. */
+  /** A site registered itself in vain (hub mode). `detail` is for the operator; the site saw nothing of it. */
+  "peer.registration-refused": { wwwroot: string; detail: string };
+  /**
+   * A peer's `"state"`, `"key"`, `"name"`, `"services"` or settings (`"settings.timeoutMs"`) changed; nothing, if a refresh
+   * found it as it was. Without `peer`: our boxes for all hosts.
+   */
   "peer.changed": { state: PeerState; changed: readonly string[] };
   /** A certificate of a peer waits for an operator: compare the fingerprint, then `peers.approve`. */
   "peer.key-held": { fingerprint: Fingerprint; reason: HeldKey["reason"] };
+  /** The peer did not answer several times and is left alone until `retryAt`, or it answers again. */
+  "peer.circuit": { open: boolean; retryAt?: Date };
   /** Another certificate is pinned now: proved by the old key, or approved. */
   "peer.key-changed": { from: Fingerprint; to: Fingerprint; how: "rekey" | "approved" };
   /** A peer's certificate is about to expire, or has (then `daysLeft` is negative). */
@@ -44,8 +64,15 @@ export interface EventMap {
   "replay.refused": { method?: string };
   /** The replay memory is full for this peer: that many of its oldest entries are forgotten. */
   "replay.evicted": { entries: number };
-  /** A weakness that is allowed for this peer was made use of. */
-  "legacy.used": { setting: string };
+  /**
+   * A weakness that is allowed was made use of. Without `peer`: for `wwwroot`, which is no peer yet; or, at the start of a
+   * host, by its `peerDefaults`.
+   */
+  "legacy.used": { setting: string; wwwroot?: string };
+  /** A part of the periodic work failed. The other parts were done, and this one will be tried again. */
+  "maintenance.failed": { task: string; code: MnetErrorCode; detail: string };
+  /** So many events did not get into the log: too many of type `of`; without it, because the store is away or slow. */
+  "log.skipped": { entries: number; of?: keyof EventMap };
 }
 
 /** What every event says. */
@@ -56,7 +83,7 @@ export interface EventBase {
   readonly level: "debug" | "info" | "warn" | "error";
   /** The other site, where one is known. */
   readonly peer?: { readonly id: PeerId; readonly wwwroot: Wwwroot };
-  /** Joins the events of one exchange. */
+  /** Joins the events of one exchange: of a request that we got, or of a call that we made. */
   readonly exchange?: string;
 }
 

@@ -40,3 +40,10 @@ export function listing<T>(readPage: (after: Cursor | undefined, limit: number) 
     },
   };
 }
+
+/** The whole of a list, for those who know that it is short enough. */
+export async function collect<T>(list: AsyncIterable<T>): Promise<T[]> {
+  const items: T[] = [];
+  for await (const item of list) items.push(item);
+  return items;
+}

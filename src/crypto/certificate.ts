@@ -117,6 +117,11 @@ export class Certificate {
     }
   }
 
+  /** @internal The site that the subject names, whole where it has the attribute for that. */
+  get site(): string | undefined {
+    return this.#subject.alternativeNames[0] ?? this.#subject.commonNames[0];
+  }
+
   /** @internal */
   [inspect.custom](): string {
     return `Certificate(${this.fingerprint})`;

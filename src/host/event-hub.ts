@@ -1,10 +1,24 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { randomBytes } from "node:crypto";
 import type { Background } from "../core/background.ts";
 import type { Clock } from "../core/clock.ts";
+import { StoreError } from "../core/errors.ts";
 import type { MnetEvent, NewEvent, Observer } from "../core/events.ts";
+import { LogBudget } from "./log-budget.ts";
 import type { LogStore } from "./log-store.ts";
+import { loggableEvent, neutralEvent } from "./neutral-event.ts";
 
 /** More than this waits for a slow store only in memory that we do not have. */
 const MAXIMUM_WAITING = 10_000;
+/** Events of one transaction. */
+const BATCH = 1000;
+
+/**
+ * Which exchange is going on. Carried by the platform from the door down to whoever emits: the alternative is one more
+ * parameter of every function between them. One for all hosts, because each one that was ever used costs a little with
+ * every promise of the process.
+ */
+const EXCHANGES = new AsyncLocalStorage<{ readonly hub: EventHub; readonly id: string }>();
 
 /** Dates events, tells them to observers at once and writes them to the log soon. */
 export class EventHub {
@@ -12,8 +26,13 @@ export class EventHub {
   readonly #log: LogStore;
   readonly #background: Background;
   readonly #observers = new Set<Observer>();
+  readonly #budget = new LogBudget();
+  /** Of this process, so that ids differ between the processes of one host. */
+  readonly #exchangePrefix = randomBytes(4).toString("hex");
+  #exchanges = 0;
   #waiting: MnetEvent[] = [];
-  #isWriting = false;
+  #lost = 0;
+  #writing: Promise<void> | undefined;
 
   constructor(options: { readonly clock: Clock; readonly log: LogStore; readonly background: Background }) {
     this.#clock = options.clock;
@@ -21,19 +40,20 @@ export class EventHub {
     this.#background = options.background;
   }
 
-  /** An observer that throws is its own trouble. Events of level `debug` are too many for the log. */
+  /**
+   * Tells observers of an event, and the log soon. An observer that throws is its own trouble.
+   *
+   * Events of level `debug` are not logged. They are the calls that went well, and what only says more about another
+   * event: a row for each would make the store the slowest part of a call and bury what was changed, refused or failed
+   * (docs/decisions/0005). Calls that went well are counted; see `host.stats`.
+   */
   emit(event: NewEvent): void {
-    const dated = { ...event, at: new Date(this.#clock.now()) } as MnetEvent;
-    for (const observer of this.#observers) {
-      try {
-        observer(dated);
-      } catch {
-        // Nothing could be done about it here.
-      }
-    }
-    if (event.level === "debug") return;
-    if (this.#waiting.length < MAXIMUM_WAITING) this.#waiting.push(dated);
-    this.#write();
+    const exchange = EXCHANGES.getStore();
+    this.#tell({
+      ...event,
+      at: new Date(this.#clock.now()),
+      ...(exchange?.hub === this && { exchange: exchange.id }),
+    } as MnetEvent);
   }
 
   /** Tells the observer of events from now on. Returns the function that stops it. */
@@ -46,20 +66,68 @@ export class EventHub {
     return () => this.#observers.delete(own);
   }
 
-  /** One transaction for all that came up meanwhile. */
-  #write(): void {
-    if (this.#isWriting) return;
-    this.#isWriting = true;
-    this.#background.run(async () => {
+  /** Does the work of one exchange: events that are emitted for it, however deep inside, carry one id. */
+  inExchange<T>(work: () => T): T {
+    this.#exchanges += 1;
+    return EXCHANGES.run({ hub: this, id: `${this.#exchangePrefix}-${this.#exchanges.toString(36)}` }, work);
+  }
+
+  /** Tries to write down all that was emitted so far, and how much was skipped. Never rejects: a log that fails stops nothing. */
+  async flush(): Promise<void> {
+    for (const [of, entries] of this.#budget.takeSkipped()) this.#tellSkipped({ of, entries });
+    if (this.#lost > 0) {
+      const entries = this.#lost;
+      this.#lost = 0;
+      this.#tellSkipped({ entries });
+    }
+    this.#write();
+    await this.#writing;
+  }
+
+  #tell(given: MnetEvent): void {
+    const event = neutralEvent(given);
+    for (const observer of this.#observers) {
       try {
-        while (this.#waiting.length > 0) {
-          const events = this.#waiting;
-          this.#waiting = [];
-          await this.#log.append(events);
-        }
-      } finally {
-        this.#isWriting = false;
+        observer(event);
+      } catch {
+        // Nothing could be done about it here.
       }
-    });
+    }
+    if (event.level === "debug" || !this.#budget.allows(event)) return;
+    if (this.#waiting.length < MAXIMUM_WAITING) this.#waiting.push(loggableEvent(event));
+    else this.#lost += 1;
+    this.#write();
+  }
+
+  #tellSkipped(skipped: { readonly entries: number; readonly of?: MnetEvent["type"] }): void {
+    this.#tell({ type: "log.skipped", level: "warn", at: new Date(this.#clock.now()), ...skipped });
+  }
+
+  #write(): void {
+    if (this.#writing || this.#waiting.length === 0) return;
+    const writing = this.#writeAll();
+    this.#writing = writing;
+    this.#background.run(() => writing);
+  }
+
+  /** One transaction for all that came up meanwhile. */
+  async #writeAll(): Promise<void> {
+    try {
+      while (this.#waiting.length > 0) {
+        const events = this.#waiting.splice(0, BATCH);
+        try {
+          await this.#log.append(events);
+        } catch (error) {
+          // A database that is away comes back: the next event, or the next `flush`, tries again.
+          if (error instanceof StoreError) {
+            this.#waiting.unshift(...events);
+            return;
+          }
+          this.#lost += events.length;
+        }
+      }
+    } finally {
+      this.#writing = undefined;
+    }
   }
 }

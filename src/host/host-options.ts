@@ -51,6 +51,8 @@ export interface HostOptions<S extends readonly Service[] = readonly Service[]> 
   readonly enabled?: boolean | undefined;
   /** Answer known and unknown senders alike until they have proved themselves (SEC-087). Default `false`. */
   readonly hidePeers?: boolean | undefined;
+  /** `host.maintain()` once a minute on an unreferenced timer, or only when you call it. Default `"automatic"`. */
+  readonly maintenance?: "automatic" | "manual" | undefined;
   /**
    * Answer `GET <wwwroot>` with a page whose title is `name`, because peers read it. Default `true`; ignored where the
    * framework has a next handler.
@@ -77,6 +79,7 @@ export interface HostConfiguration {
   readonly limits: Limits;
   readonly enabled: boolean;
   readonly hidePeers: boolean;
+  readonly maintenance: "automatic" | "manual";
   readonly homePage: boolean;
   readonly observer: Observer | undefined;
   readonly clock: Clock;
@@ -132,6 +135,7 @@ const SCHEMA = v.strictObject({
   ),
   enabled: v.optional(v.boolean()),
   hidePeers: v.optional(v.boolean()),
+  maintenance: v.optional(v.picklist(["automatic", "manual"])),
   homePage: v.optional(v.boolean()),
   observer: callable,
   clock: v.optional(object("now")),
@@ -163,6 +167,7 @@ export function configure(options: HostOptions): HostConfiguration {
     limits: withDefaults(DEFAULT_LIMITS, options.limits),
     enabled: options.enabled ?? true,
     hidePeers: options.hidePeers ?? false,
+    maintenance: options.maintenance ?? "automatic",
     homePage: options.homePage ?? true,
     observer: options.observer,
     clock: options.clock ?? systemClock,

@@ -4,7 +4,7 @@ import { MAXIMUM_DELAY_MS } from "../core/clock.ts";
 import { CallError, ConfigError } from "../core/errors.ts";
 import type { Observer } from "../core/events.ts";
 import type { Wwwroot } from "../core/ids.ts";
-import { listing } from "../core/listing.ts";
+import { listing, type Listing } from "../core/listing.ts";
 import type { PeerRef } from "../core/peer-snapshot.ts";
 import { KeyRing } from "../keys/key-ring.ts";
 import { HttpClient } from "../peer/http-exchange.ts";
@@ -15,7 +15,7 @@ import { PeerClient } from "../peer/peer-client.ts";
 import { PeerDirectory } from "../peer/peer-directory.ts";
 import type { PeerRecord } from "../peer/peer-store.ts";
 import { ReplayGuard } from "../peer/replay-guard.ts";
-import { createPeers, type Peers } from "../peer/peers.ts";
+import { createPeers, type Peers, type ServiceCatalogue } from "../peer/peers.ts";
 import type { ServiceFlag } from "../peer/service-flags.ts";
 import type { XmlRpcValue } from "../xmlrpc/value.ts";
 import { Catalogue } from "./catalogue.ts";
@@ -26,6 +26,10 @@ import { configure, type HostOptions } from "./host-options.ts";
 import type { HttpRequest, HttpResponse } from "./http.ts";
 import { entryOf, isMethodName, type Method } from "./method.ts";
 import { createKeys, type Keys } from "./key-administration.ts";
+import type { LogEntry, LogFilter } from "./log-store.ts";
+import { logView } from "./log-view.ts";
+import { Maintenance, pruneTasks, type MaintenanceReport } from "./maintenance.ts";
+import { PeerStatistics, type PeerStats } from "./peer-stats.ts";
 import { Receiver } from "./receive.ts";
 import { Routes } from "./routes.ts";
 import { partsOf, type Extensions, type Service } from "./service.ts";
@@ -67,12 +71,30 @@ export interface Host extends AsyncDisposable {
   call(peer: PeerRef, method: string, params?: readonly XmlRpcValue[], options?: RawCallOptions): Promise<XmlRpcValue>;
 
   /** Web-standard door, for Hono and others. 404 for what is not MNet's. */
-  fetch(request: Request, connection?: { readonly remoteAddress?: string }): Promise<Response>;
+  fetch(request: Request, connection?: { readonly remoteAddress?: string | undefined }): Promise<Response>;
   /** The door that adapters use. `undefined`: not MNet's, give it to the next handler. */
   handle(request: HttpRequest): Promise<HttpResponse | undefined>;
 
   /** Events from now on. Returns the function that stops them. */
   observe(observer: Observer): () => void;
+  /**
+   * What was done and refused, newest first (SEC-090); calls that went well are only counted, see `stats`. What this
+   * process has told its observers before stands in it. Kept for 90 days; under a flood not every refusal is in it
+   * (`log.skipped`).
+   *
+   * Throws `MNET_CONFIG_INVALID` for a filter that is none.
+   *
+   * @example
+   * const { items } = await host.log({ peer, type: "call.refused", since: new Date("2026-01-01") }).page({ limit: 20 });
+   */
+  log(filter?: LogFilter): Listing<LogEntry>;
+  /** Figures of the calls with a peer. Throws `MNET_PEER_UNKNOWN`. */
+  stats(peer: PeerRef): Promise<PeerStats>;
+  /**
+   * All periodic work, once: replaces our key if it is due, forgets what is out of date. Safe from every process at once.
+   * What fails is in the report; an aborted one rejects with `signal.reason`.
+   */
+  maintain(options?: CallOptions): Promise<MaintenanceReport>;
   /**
    * Takes no new calls, waits for those in flight (default 10,000 ms), aborts them, and closes the store and the
    * transport. After that everything throws `MNET_HOST_CLOSED`.
@@ -101,10 +123,14 @@ const DEFAULT_CLOSE_TIMEOUT_MS = 10_000;
 /** What heeds its signal may tidy up for so long; what does not is left behind. */
 const CLOSE_GRACE_MS = 1000;
 
+/** For a process that administers a site without running its services. */
+const EVERY_SERVICE: ServiceCatalogue = { serves: () => true, knows: () => true };
+
 /** Builds a host of its parts. `createHost` adds the system methods, which live in a layer above. */
 export async function startHost(
   options: HostOptions,
   systemMethods: (parts: SystemParts) => ReadonlyMap<string, SystemMethod>,
+  { knowsEveryService = false }: { readonly knowsEveryService?: boolean } = {},
 ): Promise<Host> {
   const configuration = configure(options);
   const { wwwroot, name, store, clock, limits, timeoutMs, transport, random, hidePeers, enabled } = configuration;
@@ -119,6 +145,7 @@ export async function startHost(
   const keys = new KeyRing({ store: store.keys, site: { wwwroot, name }, policy: configuration.keys, clock, emit });
   const ownCertificate = async (): Promise<string> => (await keys.active()).current.certificate.pem;
   const directory = new PeerDirectory({ store: store.peers, clock, background, timeoutMs });
+  const statistics = new PeerStatistics({ store: store.stats, log: store.log, events, directory, clock, background });
   const http = new HttpClient(transport, clock);
   const allPeers = createPeers({
     self: wwwroot,
@@ -126,7 +153,7 @@ export async function startHost(
     directory,
     keys,
     http,
-    catalogue,
+    catalogue: knowsEveryService ? EVERY_SERVICE : catalogue,
     limits,
     timeoutMs,
     emit,
@@ -148,6 +175,18 @@ export async function startHost(
     random,
   });
   const ownKeys = createKeys({ ring: keys, store: store.peers, directory, client });
+  const maintenance = new Maintenance({
+    tasks: [
+      ...pruneTasks(store, clock, configuration.keys.generations),
+      { name: "write-stats", run: () => statistics.flush() },
+      { name: "write-log", run: () => events.flush() },
+    ],
+    // A host that is switched off calls nobody; its peers learn the key when they next send to the old one.
+    rotateIfDue: (signal) => (enabled ? ownKeys.rotateIfDue(signal) : keys.rotateIfDue()),
+    clock,
+    emit,
+    background,
+  });
   const refresh = new KeyRefresh({ self: wwwroot, keys, http, client, directory, clock, limits });
   const system = systemMethods({ catalogue, ownCertificate, flagFor: directory.flagFor.bind(directory) });
   const dispatcher = new Dispatcher({ catalogue, system, directory, limits, emit });
@@ -178,6 +217,7 @@ export async function startHost(
   const running = new Map<Promise<unknown>, AbortController>();
   let closed: Promise<void> | undefined;
   let isStoreClosed = false;
+  let stopMaintenance = (): void => undefined;
   const hostClosed = (): ConfigError => new ConfigError("MNET_HOST_CLOSED", `The host ${wwwroot} is closed.`);
 
   /** Counts work in flight, so that `close` can wait for it, and end it when it has waited long enough. */
@@ -225,18 +265,26 @@ export async function startHost(
     { signal, unchecked = false }: RawCallOptions = {},
   ): Promise<unknown> {
     requireEnabled();
-    return inFlight(async (both) => {
-      both.throwIfAborted();
-      const peer = await directory.getActive(ref);
-      if (typeof method === "string") {
-        await requirePermission(peer, method, unchecked);
-        return client.call(peer, method, params as readonly XmlRpcValue[], both);
-      }
-      const entry = entryOf(method);
-      await requirePermission(peer, entry.name, false);
-      const positional = entry.encodeParams(params, peer.wwwroot);
-      return entry.decodeResult(await client.call(peer, entry.name, positional, both), peer.wwwroot);
-    }, signal);
+    return inFlight((both) => events.inExchange(() => callNow(ref, method, params, unchecked, both)), signal);
+  }
+
+  async function callNow(
+    ref: PeerRef,
+    method: string | Method<unknown, unknown>,
+    params: unknown,
+    unchecked: boolean,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    signal.throwIfAborted();
+    const peer = await directory.getActive(ref);
+    if (typeof method === "string") {
+      await requirePermission(peer, method, unchecked);
+      return client.call(peer, method, params as readonly XmlRpcValue[], signal);
+    }
+    const entry = entryOf(method);
+    await requirePermission(peer, entry.name, false);
+    const positional = entry.encodeParams(params, peer.wwwroot);
+    return entry.decodeResult(await client.call(peer, entry.name, positional, signal), peer.wwwroot);
   }
 
   async function requirePermission(peer: PeerRecord, method: string, unchecked: boolean): Promise<void> {
@@ -268,7 +316,7 @@ export async function startHost(
 
   async function handle(request: HttpRequest): Promise<HttpResponse | undefined> {
     if (!routes.owns(request)) return undefined;
-    return inFlight((signal) => routes.handle(request, signal), request.signal);
+    return inFlight((signal) => events.inExchange(() => routes.handle(request, signal)), request.signal);
   }
 
   function close({
@@ -283,6 +331,7 @@ export async function startHost(
   }
 
   async function shutDown(patience: number): Promise<void> {
+    stopMaintenance();
     const quiet = Promise.allSettled(running.keys());
     if (!(await isWithin(quiet, patience))) {
       for (const controller of running.values()) controller.abort(hostClosed());
@@ -304,6 +353,10 @@ export async function startHost(
 
   async function release(): Promise<void> {
     await background.drain();
+    // A store that is away does not keep a host from closing.
+    await statistics.flush().catch(() => undefined);
+    await events.flush();
+    await background.drain();
     await Promise.all([transport.close?.(), store.close()]);
   }
 
@@ -314,6 +367,8 @@ export async function startHost(
     await release();
     throw error;
   }
+
+  if (configuration.maintenance === "automatic") stopMaintenance = maintenance.start();
 
   const host: Host = {
     wwwroot,
@@ -332,6 +387,12 @@ export async function startHost(
     handle,
     fetch: (request, connection) => answerFetch(handle, request, connection?.remoteAddress),
     observe: (observer) => events.observe(observer),
+    log(filter) {
+      const view = logView(store.log, events, filter);
+      return listing((after, limit) => withStore(() => view.page({ after, limit })));
+    },
+    stats: (peer) => withStore(() => statistics.of(peer)),
+    maintain: (maintainOptions) => inFlight((signal) => maintenance.run(signal), maintainOptions?.signal),
     close: async (closeOptions) => close(closeOptions),
     [Symbol.asyncDispose]: async () => close(),
   };

@@ -55,6 +55,17 @@ export interface Keys {
   revoke(fingerprint: string, options: { readonly reason: string }): Promise<RotationReport>;
 }
 
+/** `Keys`, and what the host does with them by itself. */
+export interface KeyAdministration extends Keys {
+  /**
+   * Rotates as `rotate` does if the key is due (SEC-049). Of several processes that do this at once, one rotates and tells
+   * the peers.
+   *
+   * @returns whether it was this one.
+   */
+  rotateIfDue(signal: AbortSignal): Promise<boolean>;
+}
+
 /** What `createKeys` needs of the host. */
 export interface KeyAdministrationOptions {
   readonly ring: KeyRing;
@@ -68,7 +79,7 @@ const CONCURRENCY = 4;
 const PAGE_SIZE = 100;
 
 /** `Keys` over a key ring. */
-export function createKeys({ ring, store, directory, client }: KeyAdministrationOptions): Keys {
+export function createKeys({ ring, store, directory, client }: KeyAdministrationOptions): KeyAdministration {
   return {
     async current() {
       const { certificate } = (await ring.active()).current;
@@ -84,6 +95,12 @@ export function createKeys({ ring, store, directory, client }: KeyAdministration
       }
       const { from, to } = await ring.rotate();
       return { dryRun, from, to, peers: await askAll("knows", signal) };
+    },
+
+    async rotateIfDue(signal) {
+      const isOurs = await ring.rotateIfDue();
+      if (isOurs) await askAll("knows", signal);
+      return isOurs;
     },
 
     async revoke(fingerprint, { reason }) {

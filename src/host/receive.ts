@@ -6,7 +6,6 @@ import type { Limits } from "../core/limits.ts";
 import type { Certificate } from "../crypto/certificate.ts";
 import type { KeyPair } from "../crypto/key-pair.ts";
 import {
-  decryptMessage,
   encryptMessage,
   type DecryptedMessage,
   type EncryptedMessage,
@@ -127,8 +126,7 @@ export class Receiver {
 
   async #serveEncrypted(encrypted: EncryptedMessage, bytesIn: number, context: RequestContext): Promise<Uint8Array> {
     const peer = await this.#findPeer(encrypted);
-    const keys = await this.#options.keys.active();
-    const decrypted = this.#decrypt(encrypted, [keys.current, ...keys.archived], peer);
+    const { keys, decrypted } = await this.#decrypt(encrypted, peer);
     const encryptTo = this.#options.directory.certificateOf(peer);
     const { content, openedWith } = decrypted;
 
@@ -207,9 +205,9 @@ export class Receiver {
     throw this.#refuseUnproved(FAULT.unknownSender, error);
   }
 
-  #decrypt(encrypted: EncryptedMessage, keys: readonly KeyPair[], peer: PeerRecord): DecryptedMessage {
+  async #decrypt(encrypted: EncryptedMessage, peer: PeerRecord): ReturnType<KeyRing["decrypt"]> {
     try {
-      return decryptMessage(encrypted, keys);
+      return await this.#options.keys.decrypt(encrypted);
     } catch (error) {
       if (!(error instanceof EnvelopeError)) throw error;
       throw new Refusal(FAULT.unreadable, error, {}, peer);
@@ -258,10 +256,12 @@ export class Receiver {
         peer: peer.wwwroot,
       },
     );
-    if (this.#options.hidePeers && !this.#isSigned(message, peer)) {
+    const isSigned = this.#isSigned(message, peer);
+    if (this.#options.hidePeers && !isSigned) {
       return this.#refuseUnproved(FAULT.unreadable, error);
     }
-    this.#options.newKeyNotices.add(peer.id);
+    // Only the peer itself can have dropped a call of ours for it.
+    if (isSigned) this.#options.newKeyNotices.add(peer.id);
     return new Refusal(newKeyFault(current.certificate.pem), error, { signWith: openedWith, encryptTo }, peer);
   }
 
@@ -282,7 +282,7 @@ export class Receiver {
 
   /** Once, in time if the peer must be, and not with an expired key if the peer is so configured. */
   async #requireFresh(message: VerifiedMessage, peer: PeerRecord, openedWith: KeyPair, wrapping: Wrapping): Promise<void> {
-    const { clock, replay } = this.#options;
+    const { clock, keys, replay } = this.#options;
     const { settings, wwwroot } = peer;
     const { notAfter, fingerprint } = this.#certificateOf(peer);
     if (settings.expiredKey === "refuse" && notAfter.getTime() <= clock.now()) {
@@ -300,7 +300,7 @@ export class Receiver {
     }
     try {
       // Messages to a key that is archived by then are answered with 7025 and never executed.
-      await replay.take(peer, message, openedWith.certificate.notAfter);
+      await replay.take(peer, message, keys.retiredAt(openedWith.certificate));
     } catch (error) {
       if (error instanceof EnvelopeError) throw new Refusal(FAULT.replayed, error, wrapping, peer);
       throw error;
@@ -347,7 +347,8 @@ export class Receiver {
 
   /** Our certificate is public: whoever asks gets it, wrapped as the request was (MNET-095). Nothing is stored. */
   async #answerKeyswap(wrapping: Wrapping, { remoteAddress }: RequestContext): Promise<Uint8Array> {
-    const { current } = await this.#options.keys.active();
+    // A peer asks because it doubts the key that it has.
+    const { current } = await this.#options.keys.recent();
     this.#options.emit({
       type: "keyswap.answered",
       level: "debug",

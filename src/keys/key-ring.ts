@@ -5,6 +5,7 @@ import type { Fingerprint } from "../core/ids.ts";
 import type { PeerKey } from "../core/peer-snapshot.ts";
 import { Certificate } from "../crypto/certificate.ts";
 import { KeyPair } from "../crypto/key-pair.ts";
+import { decryptMessage, type DecryptedMessage, type EncryptedMessage } from "../envelope/encrypted-message.ts";
 import { generateKeyPair, type GeneratedKeyPair } from "./generate-key-pair.ts";
 import type { KeyStore, StoredKey } from "./key-store.ts";
 import { peerKey } from "./peer-key.ts";
@@ -43,8 +44,12 @@ export interface ActiveKeys {
   readonly archived: readonly KeyPair[];
 }
 
-/** Another process may change the keys; this is how long we may not notice. */
+/** Another process may change the keys; this is how long we may not notice while nothing looks odd. */
 const MAXIMUM_AGE_MS = 5000;
+/** And while something does. Bad messages must not make us ask the store all the time. */
+const MAXIMUM_AGE_IN_DOUBT_MS = 100;
+/** A request that is under way when its key goes out of use is still answered; clocks of several machines differ. */
+const RETIREMENT_MARGIN_MS = 60_000;
 
 /** Our own key pairs: makes the first one, knows the current one and those that still open late messages. */
 export class KeyRing {
@@ -72,9 +77,39 @@ export class KeyRing {
 
   /** The keys in use. Makes the first key if there is none. */
   active(): Promise<ActiveKeys> {
+    return this.#noOlderThan(MAXIMUM_AGE_MS);
+  }
+
+  /**
+   * The same, for somebody who doubts them: a message that none of them opens, or a peer that does not know the current
+   * one. Another process may have rotated a moment ago.
+   */
+  recent(): Promise<ActiveKeys> {
+    return this.#noOlderThan(MAXIMUM_AGE_IN_DOUBT_MS);
+  }
+
+  /**
+   * Opens a message with the keys in use. If none does, another process may have made a key a moment ago, and shown it.
+   *
+   * Throws `MNET_ENVELOPE_DECRYPTION_FAILED`.
+   */
+  async decrypt(
+    message: EncryptedMessage,
+  ): Promise<{ readonly keys: ActiveKeys; readonly decrypted: DecryptedMessage }> {
+    const keys = await this.active();
+    try {
+      return { keys, decrypted: decryptMessage(message, [keys.current, ...keys.archived]) };
+    } catch (error) {
+      const recent = await this.recent();
+      if (recent.current === keys.current) throw error;
+      return { keys: recent, decrypted: decryptMessage(message, [recent.current]) };
+    }
+  }
+
+  #noOlderThan(ageMs: number): Promise<ActiveKeys> {
     const now = this.#clock.now();
     // A clock that was set back must not keep old keys in use.
-    if (!this.#loaded || Math.abs(now - this.#loaded.at) >= MAXIMUM_AGE_MS) {
+    if (!this.#loaded || Math.abs(now - this.#loaded.at) >= ageMs) {
       const keys = this.#load();
       this.#loaded = { at: now, keys };
       keys.catch(() => {
@@ -88,6 +123,11 @@ export class KeyRing {
   async all(): Promise<readonly OwnKey[]> {
     const stored = await this.#store.list();
     return stored.flatMap((key) => (key.state === "prepared" ? [] : [this.#ownKey(key, key.state)]));
+  }
+
+  /** The latest moment at which a request that was sealed for this key may still be served. */
+  retiredAt({ notAfter }: Certificate): Date {
+    return new Date(notAfter.getTime() + RETIREMENT_MARGIN_MS);
   }
 
   /** The latest moment at which one of our keys may still open an answer: as the oldest of the archive. */
@@ -110,6 +150,19 @@ export class KeyRing {
     const from = (await this.#fresh()).current.certificate.fingerprint;
     await this.#replace(from);
     return { from, to: (await this.#fresh()).current.certificate.fingerprint };
+  }
+
+  /**
+   * Replaces the current key if it is due (SEC-049). Of several processes that do this at once, one does.
+   *
+   * @returns whether it was this one.
+   */
+  async rotateIfDue(): Promise<boolean> {
+    const { current } = await this.#fresh();
+    if (!(await this.isDue())) return false;
+    const isOurs = await this.#replace(current.certificate.fingerprint);
+    await this.#fresh();
+    return isOurs;
   }
 
   /**
@@ -149,14 +202,19 @@ export class KeyRing {
   #read(stored: readonly StoredKey[]): ActiveKeys | undefined {
     const current = stored.find(({ state }) => state === "current");
     const archived = stored.filter(({ state }) => state === "archived").slice(0, this.#policy.generations);
+    // What is out of use is in nobody's memory.
+    const inUse = new Set([current, ...archived].map((key) => key?.fingerprint));
+    for (const fingerprint of this.#parsed.keys()) if (!inUse.has(fingerprint)) this.#parsed.delete(fingerprint);
     return current && { current: this.#parse(current), archived: archived.map((key) => this.#parse(key)) };
   }
 
   /**
    * A new key in place of `expected`, or as the first one. It is durable before anybody sees it: what was published once
    * can always be opened, wherever the process dies.
+   *
+   * @returns `false` if another process was faster.
    */
-  async #replace(expected: Fingerprint | undefined): Promise<void> {
+  async #replace(expected: Fingerprint | undefined): Promise<boolean> {
     const now = this.#clock.now();
     const generated = await generateKeyPair({
       ...this.#site,
@@ -169,12 +227,13 @@ export class KeyRing {
     // If another process was faster, its key is the one, and ours was never shown to anybody.
     const isOurs = await this.#store.promote(key.fingerprint, expected, now);
     await this.#store.prune(this.#policy.generations, now);
-    if (!isOurs) return;
+    if (!isOurs) return false;
     this.#emit(
       expected === undefined
         ? { type: "key.created", level: "info", fingerprint: key.fingerprint }
         : { type: "key.rotated", level: "info", from: expected, to: key.fingerprint },
     );
+    return true;
   }
 
   #parse(key: StoredKey): KeyPair {

@@ -8,8 +8,10 @@ import { rpcUrl } from "./application.ts";
 import type { HttpClient, Route } from "./http-exchange.ts";
 import { siteTitle } from "./site-title.ts";
 
-/** Home pages of real sites are some 100 KB. */
+/** Home pages of real sites are some 100 KB; one may stand where the endpoint should be. Certificates are smaller. */
 const MAXIMUM_PAGE_BYTES = 1024 * 1024;
+/** In the order in which they are tried. */
+const APPLICATION_NAMES: readonly ApplicationName[] = ["moodle", "mahara"];
 
 /** What a site shows of itself to a stranger. */
 export interface SiteIntroduction {
@@ -25,7 +27,8 @@ export interface SiteIntroduction {
  * Throws `TransportError`, `RemoteFault`, or `KeyError` if the certificate is unusable or another site's.
  *
  * @param self what we show in turn.
- * @param application the site's software; where it is not known, Moodle's URL is tried first, then Mahara's.
+ * @param options.application the site's software; where it is not known, Moodle's URL is tried first, then Mahara's, or
+ * the other way round if `tryFirst` says so.
  */
 export async function introduceOurselves(
   http: HttpClient,
@@ -33,13 +36,17 @@ export async function introduceOurselves(
   self: { readonly wwwroot: string; readonly certificate: string },
   options: {
     readonly application?: ApplicationName | undefined;
+    readonly tryFirst?: ApplicationName | undefined;
     /** Default 2048. */
     readonly minimumBits?: 1024 | 2048 | undefined;
     readonly limits: Limits;
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<SiteIntroduction> {
-  const candidates: readonly ApplicationName[] = options.application ? [options.application] : ["moodle", "mahara"];
+  const { application: known, tryFirst } = options;
+  const candidates: readonly ApplicationName[] = known
+    ? [known]
+    : [...APPLICATION_NAMES].sort((a, b) => Number(b === tryFirst) - Number(a === tryFirst));
   let firstFailure: unknown;
   for (const application of candidates) {
     try {
@@ -68,7 +75,7 @@ async function swapKeys(
     url,
     body,
     contentType: "text/xml; charset=utf-8",
-    maxBytes: limits.responseBytes,
+    maxBytes: Math.min(limits.responseBytes, MAXIMUM_PAGE_BYTES),
     signal,
   });
   if (response.status !== 200) {

@@ -1,12 +1,15 @@
 import { abortWith } from "../core/abort.ts";
 import type { Clock } from "../core/clock.ts";
 import { TransportError } from "../core/errors.ts";
-import type { Wwwroot } from "../core/ids.ts";
+import type { PeerId, Wwwroot } from "../core/ids.ts";
 import type { TlsLevel, Transport, TransportResponse } from "../transport/transport.ts";
+import type { CircuitBreaker, Outcome } from "./circuit-breaker.ts";
 
 /** How to reach one site. */
 export interface Route {
   readonly wwwroot: Wwwroot;
+  /** The peer whose circuit breaker watches the exchange. A stranger has none. */
+  readonly peer?: PeerId;
   readonly tls: TlsLevel;
   readonly allowAddresses: readonly string[];
   /** For the whole exchange. */
@@ -27,17 +30,34 @@ export interface HttpExchange {
 export class HttpClient {
   readonly #transport: Transport;
   readonly #clock: Clock;
+  readonly #circuits: CircuitBreaker | undefined;
 
-  constructor(transport: Transport, clock: Clock) {
+  constructor(transport: Transport, clock: Clock, circuits?: CircuitBreaker) {
     this.#transport = transport;
     this.#clock = clock;
+    this.#circuits = circuits;
   }
 
   /**
-   * One exchange. Throws what `Transport.exchange` throws, `MNET_TRANSPORT_TIMEOUT`, and `MNET_TRANSPORT_REDIRECT` for
-   * any redirect; an aborted one rejects with `signal.reason`.
+   * One exchange. Throws what `Transport.exchange` throws, `MNET_TRANSPORT_TIMEOUT`, `MNET_TRANSPORT_REDIRECT` for any
+   * redirect, and `MNET_TRANSPORT_CIRCUIT_OPEN` where the route has a `peer` that did not answer lately; an aborted one
+   * rejects with `signal.reason`.
    */
-  async exchange(
+  async exchange(route: Route, exchange: HttpExchange): Promise<TransportResponse> {
+    const { wwwroot, peer: id, timeoutMs } = route;
+    if (id === undefined || !this.#circuits) return this.#send(route, exchange);
+    const settle = this.#circuits.enter({ peer: { id, wwwroot }, url: exchange.url.href, timeoutMs });
+    try {
+      const response = await this.#send(route, exchange);
+      settle(UNAVAILABLE.has(response.status) ? "failed" : "answered");
+      return response;
+    } catch (error) {
+      settle(outcomeOf(error));
+      throw error;
+    }
+  }
+
+  async #send(
     route: Route,
     { method, url, body, contentType, maxBytes, signal }: HttpExchange,
   ): Promise<TransportResponse> {
@@ -80,6 +100,24 @@ export class HttpClient {
       cancel();
       unfollow();
     }
+  }
+}
+
+/** The site says itself that it cannot answer now. Any other status comes from a site that is there. */
+const UNAVAILABLE = new Set([429, 502, 503, 504]);
+
+function outcomeOf(error: unknown): Outcome {
+  if (!(error instanceof TransportError)) return "unknown";
+  switch (error.code) {
+    case "MNET_TRANSPORT_UNREACHABLE":
+    case "MNET_TRANSPORT_TIMEOUT":
+    case "MNET_TRANSPORT_TLS":
+      return "failed";
+    // Nothing was sent.
+    case "MNET_TRANSPORT_ADDRESS_REFUSED":
+      return "unknown";
+    default:
+      return "answered";
   }
 }
 

@@ -1,4 +1,4 @@
-import { KeyError } from "../core/errors.ts";
+import { KeyError, MnetError } from "../core/errors.ts";
 import type { Emit } from "../core/events.ts";
 import type { Wwwroot } from "../core/ids.ts";
 import type { Limits } from "../core/limits.ts";
@@ -46,9 +46,7 @@ export class KeyAdoption {
    */
   async adoptProved(peer: PeerRecord, certificate: Certificate): Promise<PeerRecord> {
     this.#refuseRollback(peer, certificate);
-    if (certificate.notBefore < this.#options.directory.certificateOf(peer).notBefore) {
-      return this.hold(peer, certificate, "older-than-pinned");
-    }
+    if (this.#isOlder(peer, certificate)) return this.hold(peer, certificate, "older-than-pinned");
     return this.pin(peer, certificate, "rekey");
   }
 
@@ -60,6 +58,7 @@ export class KeyAdoption {
    */
   async adoptDoubtful(peer: PeerRecord, certificate: Certificate, signal?: AbortSignal): Promise<PeerRecord> {
     this.#refuseRollback(peer, certificate);
+    if (this.#isOlder(peer, certificate)) return this.hold(peer, certificate, "older-than-pinned");
     if (peer.settings.legacy?.adoptKeyOverHttps && (await this.#isShownOverHttps(peer, certificate, signal))) {
       const { id, wwwroot } = peer;
       this.#options.emit({ type: "legacy.used", level: "warn", peer: { id, wwwroot }, setting: "adoptKeyOverHttps" });
@@ -122,13 +121,25 @@ export class KeyAdoption {
     });
   }
 
+  #isOlder(peer: PeerRecord, { notBefore }: Certificate): boolean {
+    return notBefore < this.#options.directory.certificateOf(peer).notBefore;
+  }
+
   async #isShownOverHttps(peer: PeerRecord, certificate: Certificate, signal?: AbortSignal): Promise<boolean> {
     const { self, keys, http, directory, limits } = this.#options;
     const route = directory.routeTo(peer);
     if (!peer.wwwroot.startsWith("https:") || route.tls !== "verify") return false;
     const { current } = await keys.active();
     const ourselves = { wwwroot: self, certificate: current.certificate.pem };
-    const shown = await introduceOurselves(http, route, ourselves, { application: peer.application, limits, signal });
-    return shown.certificate.fingerprint === certificate.fingerprint;
+    const minimumBits = minimumKeyBits(peer.settings);
+    try {
+      const options = { application: peer.application, minimumBits, limits, signal };
+      const shown = await introduceOurselves(http, route, ourselves, options);
+      return shown.certificate.fingerprint === certificate.fingerprint;
+    } catch (error) {
+      // A site that shows nothing has not confirmed the key; that goes to the operator like any other doubtful one.
+      if (MnetError.is(error)) return false;
+      throw error;
+    }
   }
 }

@@ -1,4 +1,5 @@
 import type { Clock } from "../core/clock.ts";
+import { TransportError } from "../core/errors.ts";
 import type { PeerId, Wwwroot } from "../core/ids.ts";
 import type { Limits } from "../core/limits.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
@@ -11,6 +12,8 @@ import type { PeerRecord } from "./peer-store.ts";
 
 /** After a refresh that changed nothing, so that bad signatures cannot make us call somebody all the time (SEC-042). */
 const COOLDOWN_MS = 60_000;
+/** For the whole refresh. The sender of the message waits for it, a Moodle for 59 seconds at most (spec 12, H-38). */
+const DEADLINE_MS = 20_000;
 
 /** What key refresh needs of the host. */
 export interface KeyRefreshOptions {
@@ -46,7 +49,6 @@ export class KeyRefresh {
   refresh(peer: PeerRecord): Promise<PeerRecord | undefined> {
     const running = this.#running.get(peer.id);
     if (running) return running;
-    if (this.#options.clock.now() < (this.#coolUntil.get(peer.id) ?? 0)) return Promise.resolve(undefined);
     const refresh = this.#run(peer).finally(() => this.#running.delete(peer.id));
     this.#running.set(peer.id, refresh);
     return refresh;
@@ -54,29 +56,44 @@ export class KeyRefresh {
 
   async #run(peer: PeerRecord): Promise<PeerRecord | undefined> {
     const { client, directory, clock } = this.#options;
+    const deadline = new AbortController();
+    const cancel = clock.after(DEADLINE_MS, () => {
+      deadline.abort(
+        new TransportError("MNET_TRANSPORT_TIMEOUT", `${peer.wwwroot} did not show its key within ${DEADLINE_MS} ms.`, {
+          url: peer.wwwroot,
+          peer: peer.wwwroot,
+          retryable: true,
+        }),
+      );
+    });
     try {
       // Another process, or another request, may have learnt the key already.
       const before = await directory.getActive(peer);
       if (before.certificate !== peer.certificate) return before;
-      if (await this.#showsAnotherKey(peer)) await client.call(peer, "system/listServices", []);
+      if (clock.now() < (this.#coolUntil.get(peer.id) ?? 0)) return undefined;
+      if (await this.#showsAnotherKey(peer, deadline.signal)) {
+        await client.call(peer, "system/listServices", [], deadline.signal);
+      }
       const after = await directory.getActive(peer);
       if (after.certificate !== peer.certificate) return after;
     } catch {
       // Whatever kept us from asking, the signature is as wrong as it was. What failed has its own event.
+    } finally {
+      cancel();
     }
     if (this.#coolUntil.size >= 10_000) this.#coolUntil.clear();
     this.#coolUntil.set(peer.id, clock.now() + COOLDOWN_MS);
     return undefined;
   }
 
-  async #showsAnotherKey(peer: PeerRecord): Promise<boolean> {
+  async #showsAnotherKey(peer: PeerRecord, signal: AbortSignal): Promise<boolean> {
     const { self, keys, http, directory, limits } = this.#options;
     const { current } = await keys.active();
     const { certificate } = await introduceOurselves(
       http,
       directory.routeTo(peer),
       { wwwroot: self, certificate: current.certificate.pem },
-      { application: peer.application, minimumBits: minimumKeyBits(peer.settings), limits },
+      { application: peer.application, minimumBits: minimumKeyBits(peer.settings), limits, signal },
     );
     return certificate.pem !== peer.certificate;
   }

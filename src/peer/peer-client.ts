@@ -4,7 +4,8 @@ import type { Emit } from "../core/events.ts";
 import type { Wwwroot } from "../core/ids.ts";
 import type { Limits } from "../core/limits.ts";
 import type { Certificate } from "../crypto/certificate.ts";
-import { decryptMessage, type DecryptedMessage, type EncryptedMessage } from "../envelope/encrypted-message.ts";
+import type { KeyPair } from "../crypto/key-pair.ts";
+import { type DecryptedMessage, type EncryptedMessage } from "../envelope/encrypted-message.ts";
 import { readEnvelope, type Envelope } from "../envelope/open.ts";
 import { seal } from "../envelope/seal.ts";
 import type { SignedMessage } from "../envelope/signed-message.ts";
@@ -64,29 +65,40 @@ export class PeerClient {
     params: readonly XmlRpcValue[],
     signal?: AbortSignal,
   ): Promise<XmlRpcValue> {
-    const { clock, emit, newKeyNotices } = this.#options;
+    const { clock, emit, keys, newKeyNotices } = this.#options;
     const started = clock.now();
     const reference = { id: peer.id, wwwroot: peer.wwwroot };
     const noticesBefore = newKeyNotices.count(peer.id);
     const request = encodeCall(method, params);
     try {
       let answer: Answer;
+      const signer = (await keys.active()).current;
       try {
-        answer = await this.#attempt(peer, method, request, signal);
+        answer = await this.#attempt(peer, signer, method, request, signal);
       } catch (error) {
-        const chance = await this.#secondChance(peer, error, noticesBefore, signal);
+        const chance = await this.#secondChance(peer, signer, error, noticesBefore, signal);
         if (!chance) throw error;
         emit({ type: "call.retried", level: "info", peer: reference, method, reason: chance.reason });
-        answer = await this.#attempt(chance.peer, method, request, signal);
+        answer = await this.#attempt(chance.peer, (await keys.active()).current, method, request, signal);
       }
       const { bytesIn, bytesOut } = answer;
       const durationMs = clock.now() - started;
       emit({ type: "call.sent", level: "debug", peer: reference, method, durationMs, bytesIn, bytesOut });
       return answer.value;
-    } catch (error) {
+    } catch (thrown) {
+      // Two new keys in one call are one too many (MNET-107).
+      const error = thrown instanceof NewKeyShown ? thrown.fault : thrown;
       if (MnetError.is(error)) {
         const durationMs = clock.now() - started;
-        emit({ type: "call.failed", level: "warn", peer: reference, method, durationMs, code: error.code });
+        emit({
+          type: "call.failed",
+          level: "warn",
+          peer: reference,
+          method,
+          durationMs,
+          code: error.code,
+          ...(error instanceof RemoteFault && { faultCode: error.faultCode }),
+        });
       }
       throw error;
     }
@@ -98,14 +110,16 @@ export class PeerClient {
    * - The peer has a new key and its old one says so: the new one is pinned.
    * - A Mahara says so itself: held, or pinned, as the peer is configured.
    * - A Mahara learnt *our* new key from us while it had our call, and dropped the call (MNET-129).
+   * - We have a new key since the call was signed, and the peer knows that already.
    */
   async #secondChance(
     peer: PeerRecord,
+    signer: KeyPair,
     error: unknown,
     noticesBefore: number,
     signal: AbortSignal | undefined,
   ): Promise<{ readonly peer: PeerRecord; readonly reason: "rekeyed" | "mahara-learned-our-key" } | undefined> {
-    const { adoption, newKeyNotices } = this.#options;
+    const { adoption, keys, newKeyNotices } = this.#options;
     if (error instanceof NewKeyShown) {
       const { certificate, isProved } = error;
       return {
@@ -115,26 +129,28 @@ export class PeerClient {
         reason: "rekeyed",
       };
     }
-    const isUnsignedFault = error instanceof RemoteFault && !error.authenticated;
-    return isUnsignedFault && newKeyNotices.count(peer.id) > noticesBefore
-      ? { peer, reason: "mahara-learned-our-key" }
-      : undefined;
+    if (!(error instanceof RemoteFault)) return undefined;
+    if (!error.authenticated && error.faultCode === DROPPED && newKeyNotices.count(peer.id) > noticesBefore) {
+      return { peer, reason: "mahara-learned-our-key" };
+    }
+    const isOutdated = error.authenticated && error.faultCode === SIGNATURE_INVALID;
+    return isOutdated && (await keys.recent()).current !== signer ? { peer, reason: "rekeyed" } : undefined;
   }
 
   /** One request and its answer. */
   async #attempt(
     peer: PeerRecord,
+    signer: KeyPair,
     method: string,
     request: Uint8Array,
     signal: AbortSignal | undefined,
   ): Promise<Answer> {
-    const { clock, directory, self, random, keys } = this.#options;
+    const { clock, directory, self, random } = this.#options;
     const sentAt = clock.now();
     const recipient = directory.certificateOf(peer);
     this.#checkExpiry(peer, recipient);
-    const { current } = await keys.active();
     const timestamp = new Date(sentAt);
-    const body = await seal(request, { sender: self, key: current, recipient, timestamp, random });
+    const body = await seal(request, { sender: self, key: signer, recipient, timestamp, random });
     const response = await this.#post(peer, body, signal);
     const value = await this.#read(peer, method, response, recipient, sentAt);
     return { value, bytesIn: response.body.length, bytesOut: body.length };
@@ -175,8 +191,7 @@ export class PeerClient {
     if (envelope.kind !== "encrypted") throw this.#refusalInClear(envelope, response, peer, method);
 
     const { keys, replay, limits, directory } = this.#options;
-    const { current, archived } = await keys.active();
-    const decrypted = decryptMessage(envelope.message, [current, ...archived]);
+    const { decrypted } = await keys.decrypt(envelope.message);
     const { content, openedWith } = decrypted;
     if (content.kind === "unsigned") {
       throw (
@@ -187,7 +202,7 @@ export class PeerClient {
       );
     }
     this.#requireSender(content.message, peer);
-    const message = this.#verify(envelope.message, decrypted, content.message, certificate, peer);
+    const message = this.#verify(envelope.message, decrypted, content.message, certificate, peer, method);
     await replay.take(peer, message, keys.forgottenAt(openedWith.certificate));
     this.#checkClock(message, peer, sentAt, receivedAt);
 
@@ -203,23 +218,25 @@ export class PeerClient {
     signed: SignedMessage,
     certificate: Certificate,
     peer: PeerRecord,
+    method: string,
   ): VerifiedMessage {
     try {
       return VerifiedMessage.verify(encrypted, decrypted, certificate, peer.settings);
     } catch (error) {
       const isUnverified = error instanceof EnvelopeError && error.code === "MNET_ENVELOPE_SIGNATURE_INVALID";
-      throw (isUnverified && this.#selfSignedKey(signed, peer)) || error;
+      throw (isUnverified && this.#selfSignedKey(signed, peer, method)) || error;
     }
   }
 
   /** Mahara signs the fault that brings its new key with that new key (spec 4.6). It proves possession, and no more. */
-  #selfSignedKey(signed: SignedMessage, peer: PeerRecord): NewKeyShown | undefined {
+  #selfSignedKey(signed: SignedMessage, peer: PeerRecord, method: string): NewKeyShown | undefined {
     try {
       const document = decodeResponse(signed.document, { limits: this.#options.limits });
       if (document.kind !== "fault" || document.faultCode !== NEW_KEY) return undefined;
       const certificate = this.#options.adoption.parse(peer, document.faultString);
       verifySignature(signed, certificate);
-      return new NewKeyShown(certificate, false);
+      const call = { peer: peer.wwwroot, method };
+      return new NewKeyShown(certificate, { isProved: false, fault: remoteFault(document, call, false) });
     } catch (error) {
       if (MnetError.is(error)) return undefined;
       throw error;
@@ -235,7 +252,7 @@ export class PeerClient {
     const certificate = this.#options.adoption.parse(peer, fault.faultString);
     // The key that it was sealed to: nothing would change.
     if (certificate.pem === peer.certificate) return remoteFault(fault, call, true);
-    return new NewKeyShown(certificate, true);
+    return new NewKeyShown(certificate, { isProved: true, fault: remoteFault(fault, call, true) });
   }
 
   #readOuter({ status, body }: TransportResponse, peer: PeerRecord): Envelope {
@@ -332,16 +349,23 @@ interface Answer {
 /** "You used my old key; here is the new one" (spec 7.6). */
 const NEW_KEY = 7025;
 const UNREADABLE = 7023;
+/** "The signature verification failed": nothing was executed. */
+const SIGNATURE_INVALID = 710;
+/** Mahara's code for whatever fails inside, such as the call during which it learnt our key (MNET-129). */
+const DROPPED = 0;
 
 /** The peer has another key by now. Proved: the pinned key says so. Never leaves this file. */
 class NewKeyShown extends Error {
   readonly certificate: Certificate;
   readonly isProved: boolean;
+  /** What it is where no new key can be taken any more. */
+  readonly fault: RemoteFault;
 
-  constructor(certificate: Certificate, isProved: boolean) {
+  constructor(certificate: Certificate, { isProved, fault }: { readonly isProved: boolean; readonly fault: RemoteFault }) {
     super("The peer shows a new key.");
     this.certificate = certificate;
     this.isProved = isProved;
+    this.fault = fault;
   }
 }
 

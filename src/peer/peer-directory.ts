@@ -93,9 +93,10 @@ export class PeerDirectory {
   }
 
   /** How to reach the peer. */
-  routeTo({ wwwroot, settings }: PeerRecord): Route {
+  routeTo({ id, wwwroot, settings }: PeerRecord): Route {
     return {
       wwwroot,
+      peer: id,
       tls: settings.legacy?.tls ?? "verify",
       allowAddresses: settings.allowAddresses ?? [],
       timeoutMs: settings.timeoutMs ?? this.#timeoutMs,

@@ -12,6 +12,13 @@ export interface PeerSettings {
   readonly expiredKey?: "warn" | "refuse";
   /** Refuse messages that declare an algorithm that no known peer declares (SEC-011). Default `false`. */
   readonly strictAlgorithms?: boolean;
+  /**
+   * Profile columns that the peer is told of our users, by wire name, beyond the forced ones (spec 9.6). Single sign-on
+   * reads it. Default `city`, `country`, `lang`, `timezone`, `description`.
+   */
+  readonly exportFields?: readonly string[];
+  /** Profile columns that are taken over of the peer's users, likewise. */
+  readonly importFields?: readonly string[];
   /** Networks in CIDR form where this peer's address may lie although they are private (SEC-078). Default none. */
   readonly allowAddresses?: readonly string[];
   /** Every weakness for an old peer is here and nowhere else. Each use is an event. */
@@ -25,5 +32,87 @@ export interface PeerSettings {
   };
 }
 
+/** Settings with every default filled in. */
+export type EffectiveSettings = Required<Omit<PeerSettings, "legacy">> & {
+  readonly legacy: Required<NonNullable<PeerSettings["legacy"]>>;
+};
+
+/** A change of settings: what is named is set, `null` returns it to its default, the rest stays. In `legacy`, likewise. */
+export type PeerSettingsChange = {
+  readonly [K in Exclude<keyof PeerSettings, "legacy">]?: PeerSettings[K] | null | undefined;
+} & {
+  readonly legacy?:
+    | { readonly [K in keyof EffectiveSettings["legacy"]]?: EffectiveSettings["legacy"][K] | null | undefined }
+    | null
+    | undefined;
+};
+
+/** A responder may be this far ahead of us (MNET-104). */
+export const DEFAULT_DRIFT_TOLERANCE_MS = 15_000;
+
+/** Of what a Moodle exports unless told otherwise (spec 9.6), that which means something to other software. */
+const DEFAULT_FIELDS: readonly string[] = ["city", "country", "lang", "timezone", "description"];
+
 /** The smallest RSA key that is accepted of a peer with these settings. */
 export const minimumKeyBits = ({ legacy }: PeerSettings): 1024 | 2048 => (legacy?.smallKeys ? 1024 : 2048);
+
+/** The second settings where they say something, else the first. `legacy` is merged member by member. */
+export function mergeSettings(defaults: PeerSettings, own: PeerSettings): PeerSettings {
+  const legacy = { ...defaults.legacy, ...own.legacy };
+  return { ...defaults, ...own, ...(Object.keys(legacy).length > 0 && { legacy }) };
+}
+
+/** Everything that is in effect for a peer with these settings, `peerDefaults` included. */
+export function completeSettings(settings: PeerSettings, hostTimeoutMs: number): EffectiveSettings {
+  const { legacy, ...rest } = settings;
+  return {
+    timeoutMs: hostTimeoutMs,
+    driftToleranceMs: DEFAULT_DRIFT_TOLERANCE_MS,
+    clock: "tolerant",
+    expiredKey: "warn",
+    strictAlgorithms: false,
+    exportFields: DEFAULT_FIELDS,
+    importFields: DEFAULT_FIELDS,
+    allowAddresses: [],
+    ...rest,
+    legacy: { tls: "verify", smallKeys: false, adoptKeyOverHttps: false, ...legacy },
+  };
+}
+
+/**
+ * A peer's own settings after a change, and what was changed, such as `settings.legacy.tls`. Nothing was if nothing is
+ * named.
+ */
+export function changeSettings(
+  own: PeerSettings,
+  { legacy: legacyChange, ...change }: PeerSettingsChange,
+): { readonly settings: PeerSettings; readonly changed: readonly string[] } {
+  const { legacy: ownLegacy, ...rest } = own;
+  const legacy = legacyChange === null ? {} : edited(ownLegacy ?? {}, legacyChange ?? {});
+  const changed = [
+    ...named(change).map((name) => `settings.${name}`),
+    ...(legacyChange === null ? ["settings.legacy"] : named(legacyChange).map((name) => `settings.legacy.${name}`)),
+  ];
+  return { settings: { ...edited(rest, change), ...(Object.keys(legacy).length > 0 && { legacy }) }, changed };
+}
+
+/** Paths of what weakens the defaults, such as `legacy.tls`. */
+export function weaknessesIn({ legacy = {} }: PeerSettings): readonly string[] {
+  const { tls = "verify", smallKeys = false, adoptKeyOverHttps = false } = legacy;
+  return [
+    ...(tls === "verify" ? [] : ["legacy.tls"]),
+    ...(smallKeys ? ["legacy.smallKeys"] : []),
+    ...(adoptKeyOverHttps ? ["legacy.adoptKeyOverHttps"] : []),
+  ];
+}
+
+const named = (change: object = {}): string[] =>
+  Object.entries(change).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+
+const edited = (from: object, change: object): object =>
+  Object.fromEntries(
+    Object.entries({ ...from, ...withoutUndefined(change) }).filter(([, value]) => value !== null),
+  );
+
+const withoutUndefined = (change: object): object =>
+  Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));

@@ -69,3 +69,15 @@ export interface PeerStore {
   /** Changes whenever a peer, the boxes for All Hosts or one of our own keys do, in any process: caches compare it. */
   generation(): Promise<number>;
 }
+
+const PAGE_SIZE = 200;
+
+/** All peers that the filter leaves, in the order of their ids, page by page. */
+export async function* everyPeer(store: PeerStore, filter: PeerFilter): AsyncGenerator<PeerRecord, void, undefined> {
+  let after: Cursor | undefined;
+  do {
+    const page = await store.list(filter, after, PAGE_SIZE);
+    yield* page.items;
+    after = page.next;
+  } while (after !== undefined);
+}

@@ -36,7 +36,8 @@ export class ReplayGuard {
     const reference = { id: peer.id, wwwroot: peer.wwwroot };
     if (evicted > 0) this.#emit({ type: "replay.evicted", level: "warn", peer: reference, entries: evicted });
     if (seen === "first") return;
-    this.#emit({ type: "replay.refused", level: "warn", peer: reference });
+    // The log gets the refusal of the request, or the failure of the call: one entry for what happened once (SEC-090).
+    this.#emit({ type: "replay.refused", level: "debug", peer: reference });
     throw new EnvelopeError("MNET_ENVELOPE_REPLAYED", `A message of ${peer.wwwroot} came a second time.`, {
       peer: peer.wwwroot,
     });

@@ -6,7 +6,7 @@ type DateFieldOf<T> = { [K in keyof T]-?: NonNullable<T[K]> extends Date ? K : n
 /** Fields that are dates. The type makes forgetting a new one an error of the compiler. */
 const DATE_FIELDS: {
   readonly [K in "at" | { [T in keyof EventMap]: DateFieldOf<EventMap[T]> }[keyof EventMap]]: true;
-} = { at: true, notAfter: true };
+} = { at: true, notAfter: true, retryAt: true };
 
 const LONGEST_THROWN = 2000;
 

@@ -7,13 +7,16 @@ import type { LogEntry, LogFilter } from "../host/log-store.ts";
 import type { Store } from "../host/store.ts";
 import type { StoredKey } from "../keys/key-store.ts";
 import type { PeerFilter, PeerRecord } from "../peer/peer-store.ts";
+import type { PeerCounters } from "../peer/stats-store.ts";
 import type { ContractCase } from "./contract-case.ts";
+import { REPLAY_CHECKS } from "./replay-contract.ts";
 
 /** Two stores on one place, as two processes would have them. */
 type Check = (store: Store, other: Store) => Promise<void>;
 
 const START = Date.UTC(2026, 0, 1);
 const CONTENDERS = 20;
+const DAY_MS = 86_400_000;
 
 /** Texts that break what is pasted together or compared loosely. */
 const HOSTILE_TEXTS: readonly string[] = [
@@ -73,6 +76,8 @@ function checks(open: (place: string) => Promise<Store>): Readonly<Record<string
         await store.keys.prepare(key("a"));
         await store.peers.insert(peer(1));
         await store.peers.setAllHostsServices({ sso_idp: "both" });
+        await store.replay.remember(1 as PeerId, "a", { until: START + 9, maxEntries: 9 }, START);
+        await store.stats.add(1 as PeerId, counters({ callsIn: 3 }));
         await store.log.append([event(1)]);
         await store.close();
         await other.close();
@@ -82,6 +87,9 @@ function checks(open: (place: string) => Promise<Store>): Readonly<Record<string
           assert.deepEqual(await fingerprints(later), [fingerprint("a")]);
           assert.deepEqual(await later.peers.find(1 as PeerId), { ...peer(1), id: 1, version: 1 });
           assert.deepEqual(await later.peers.allHostsServices(), { sso_idp: "both" });
+          const { seen } = await later.replay.remember(1 as PeerId, "a", { until: START + 9, maxEntries: 9 }, START);
+          assert.equal(seen, "again");
+          assert.equal((await later.stats.get(1 as PeerId)).callsIn, 3);
           assert.deepEqual((await everyEntry(later)).map(numberOf), [1]);
         } finally {
           await later.close();
@@ -177,6 +185,114 @@ function checks(open: (place: string) => Promise<Store>): Readonly<Record<string
         [fingerprint(`new ${won.indexOf(true)}`)],
       );
       assert.equal((await store.keys.list()).filter(({ state }) => state === "archived").length, 1);
+    },
+    "SEC-050 keys: revoke forgets the private half of a key and keeps the rest, for everybody": async (
+      store,
+      other,
+    ) => {
+      await store.keys.prepare({ ...key("a"), createdAt: START + 1 });
+      await store.keys.promote(fingerprint("a"), undefined, START + 1);
+      await store.keys.prepare({ ...key("b"), createdAt: START + 2 });
+      await store.keys.promote(fingerprint("b"), fingerprint("a"), START + 2);
+      await store.keys.prepare({ ...key("c"), createdAt: START + 3 });
+      await store.keys.revoke(fingerprint("a"));
+      await other.keys.revoke(fingerprint("c"));
+      for (const one of [store, other]) {
+        assert.deepEqual(await one.keys.list(), [
+          { ...key("c"), createdAt: START + 3, state: "revoked", privateKey: new Uint8Array() },
+          { ...key("b"), createdAt: START + 2, state: "current" },
+          { ...key("a"), createdAt: START + 1, state: "revoked", privateKey: new Uint8Array() },
+        ]);
+      }
+    },
+    "SEC-050 keys: a revoked key never comes back": async (store, other) => {
+      for (const name of ["a", "b"]) await store.keys.prepare(key(name));
+      await store.keys.revoke(fingerprint("a"));
+      const before = await store.keys.list();
+      assert.equal(await other.keys.promote(fingerprint("a"), undefined, START), false);
+      await other.keys.prepare(key("a"));
+      await store.keys.revoke(fingerprint("a"));
+      await store.keys.prune(0, START + 9 * DAY_MS);
+      assert.deepEqual(
+        await store.keys.list(),
+        before.filter(({ state }) => state === "revoked"),
+      );
+      assert.equal(await store.keys.promote(fingerprint("a"), undefined, START), false);
+    },
+    "SEC-050 keys: the current key cannot be revoked": async (store, other) => {
+      await store.keys.prepare(key("a"));
+      await store.keys.promote(fingerprint("a"), undefined, START);
+      await assert.rejects(other.keys.revoke(fingerprint("a")), { code: "MNET_CONFIG_INVALID", option: "fingerprint" });
+      assert.deepEqual(await store.keys.list(), [{ ...key("a"), state: "current" }]);
+    },
+    "keys: revoking an unknown key changes nothing": async (store) => {
+      await store.keys.prepare(key("a"));
+      for (const name of ["b", ...HOSTILE_TEXTS]) await store.keys.revoke(fingerprint(name));
+      assert.deepEqual(await store.keys.list(), [key("a")]);
+    },
+    "SEC-050 keys: where one promotes a key and one revokes it at once, one succeeds": async (store, other) => {
+      for (let turn = 0; turn < 10; turn += 1) {
+        const name = `${turn}`;
+        await store.keys.prepare({ ...key(name), createdAt: START + turn });
+        const expected = (await store.keys.list()).find(({ state }) => state === "current")?.fingerprint;
+        const promote = (): Promise<boolean> => other.keys.promote(fingerprint(name), expected, START);
+        const revoke = (): Promise<boolean> =>
+          store.keys.revoke(fingerprint(name)).then(
+            () => true,
+            () => false,
+          );
+        const [one, two] = await Promise.all(turn % 2 === 0 ? [promote(), revoke()] : [revoke(), promote()]);
+        assert.notEqual(one, two);
+        const [newest] = await store.keys.list();
+        const isPromoted = turn % 2 === 0 ? one : two;
+        assert.equal(newest?.state, isPromoted ? "current" : "revoked");
+        assert.equal(newest.privateKey.length, isPromoted ? 5 : 0);
+      }
+    },
+    "keys: prune forgets archived keys beyond the newest, and no others": async (store, other) => {
+      let current: Fingerprint | undefined;
+      for (const [index, name] of ["a", "b", "c", "d", "e", "f"].entries()) {
+        await store.keys.prepare({ ...key(name), createdAt: START + index });
+        assert.equal(await store.keys.promote(fingerprint(name), current, START + index), true);
+        current = fingerprint(name);
+      }
+      await store.keys.prepare({ ...key("g"), createdAt: START + 9 });
+      await store.keys.revoke(fingerprint("b"));
+      const left = async (): Promise<readonly Fingerprint[]> => fingerprints(other);
+      await store.keys.prune(9, START + 9);
+      await store.keys.prune(4, START + 9);
+      assert.deepEqual(await left(), ["g", "f", "e", "d", "c", "b", "a"].map(fingerprint));
+      await store.keys.prune(3, START + 9);
+      assert.deepEqual(await left(), ["g", "f", "e", "d", "c", "b"].map(fingerprint));
+      await other.keys.prune(1, START + 9);
+      assert.deepEqual(await left(), ["g", "f", "e", "b"].map(fingerprint));
+      await store.keys.prune(0, START + 9);
+      assert.deepEqual(await left(), ["g", "f", "b"].map(fingerprint));
+      assert.deepEqual(await states(store), ["prepared", "current", "revoked"]);
+    },
+    "keys: prune forgets prepared keys that are older than a day": async (store, other) => {
+      await store.keys.prepare({ ...key("a"), createdAt: START });
+      await store.keys.prepare({ ...key("b"), createdAt: START + 1 });
+      await store.keys.promote(fingerprint("b"), undefined, START + 1);
+      await store.keys.prepare({ ...key("c"), createdAt: START + 1 });
+      await store.keys.prune(3, START + DAY_MS);
+      assert.deepEqual(await fingerprints(other), ["c", "b", "a"].map(fingerprint));
+      await other.keys.prune(3, START + DAY_MS + 1);
+      assert.deepEqual(await fingerprints(store), ["c", "b"].map(fingerprint));
+      assert.equal(await store.keys.promote(fingerprint("a"), fingerprint("b"), START), false);
+    },
+    "keys: a key that is promoted while others prune is there, or was not promoted": async (store, other) => {
+      await store.keys.prepare(key("a"));
+      const won = await race(
+        async (contender, index) => {
+          if (index === CONTENDERS / 2) return contender.keys.promote(fingerprint("a"), undefined, START);
+          await contender.keys.prune(3, START + 2 * DAY_MS);
+          return false;
+        },
+        store,
+        other,
+      );
+      assert.deepEqual(await states(store), won.includes(true) ? ["current"] : []);
     },
     "keys: what a caller does to its copy does not reach the store": async (store) => {
       const given = key("a");
@@ -441,9 +557,16 @@ function checks(open: (place: string) => Promise<Store>): Readonly<Record<string
       await changes("All Hosts", () => store.peers.setAllHostsServices({ sso_idp: "both" }));
       await changes("prepare", () => other.keys.prepare(key("a")));
       await changes("promote", () => store.keys.promote(fingerprint("a"), undefined, START));
+      await other.keys.prepare(key("b"));
+      await other.keys.prepare(key("c"));
+      seen = await store.peers.generation();
+      await changes("revoke", () => other.keys.revoke(fingerprint("b")));
+      await changes("prune", () => store.keys.prune(0, START + 2 * DAY_MS));
     },
     "peers: the generation stays where nothing changed": async (store) => {
       const { peer: record } = await store.peers.insert(peer(1));
+      await store.keys.prepare(key("b"));
+      await store.keys.revoke(fingerprint("b"));
       await store.keys.prepare(key("a"));
       await store.keys.promote(fingerprint("a"), undefined, START);
       const before = await store.peers.generation();
@@ -456,7 +579,15 @@ function checks(open: (place: string) => Promise<Store>): Readonly<Record<string
       await store.peers.allHostsServices();
       await store.keys.prepare(key("a"));
       await store.keys.promote(fingerprint("a"), undefined, START);
+      await store.keys.revoke(fingerprint("b"));
+      await store.keys.revoke(fingerprint("unknown"));
+      await assert.rejects(store.keys.revoke(fingerprint("a")));
+      await store.keys.prune(0, START * 2);
       await store.keys.list();
+      await store.replay.remember(record.id, "a", { until: START + 9, maxEntries: 9 }, START);
+      await store.replay.prune(START * 2, 9);
+      await store.stats.add(record.id, counters({ callsIn: 1 }));
+      await store.stats.get(record.id);
       await store.log.append([event(1)]);
       await store.log.list({}, undefined, 9);
       await store.log.prune(START * 2, 9);
@@ -538,6 +669,96 @@ function checks(open: (place: string) => Promise<Store>): Readonly<Record<string
       assert.deepEqual(await other.peers.find(longest.wwwroot), { ...longest, id: record.id, version: 1 });
       const sibling = { ...longest, wwwroot: `${longest.wwwroot.slice(0, 254)}x` as Wwwroot, canonical: "c" };
       assert.equal((await store.peers.insert(sibling)).inserted, true);
+    },
+
+    ...Object.fromEntries(
+      Object.entries(REPLAY_CHECKS).map(([name, check]): [string, Check] => [
+        name,
+        (store, other) => check(store.replay, other.replay),
+      ]),
+    ),
+
+    "stats: are zero at first": async (store) => {
+      assert.deepEqual(await figures(store, 1), counters({}));
+      await store.stats.add(1 as PeerId, counters({}));
+      assert.deepEqual(await figures(store, 1), counters({}));
+    },
+    "stats: are the sums of what was added, of each peer": async (store, other) => {
+      const one = { callsIn: 1, callsOut: 20, bytesIn: 300, bytesOut: 4000, faultsByCode: { 7020: 1, [-32601]: 2 } };
+      await store.stats.add(1 as PeerId, { ...one, latencies: [0, 1, 0, 2] });
+      assert.deepEqual(await figures(other, 1), { ...one, latencies: [0, 1, 0, 2] });
+      await other.stats.add(
+        1 as PeerId,
+        counters({ bytesIn: 7, faultsByCode: { 0: 4, 7020: 9 }, latencies: [5, 0, 0, 0, 0, 6] }),
+      );
+      assert.deepEqual(await figures(store, 1), {
+        callsIn: 1,
+        callsOut: 20,
+        bytesIn: 307,
+        bytesOut: 4000,
+        faultsByCode: { 0: 4, 7020: 10, [-32601]: 2 },
+        latencies: [5, 1, 0, 2, 0, 6],
+      });
+      await store.stats.add(2 as PeerId, counters({ callsOut: 1, latencies: Array.from({ length: 64 }, () => 1) }));
+      assert.equal((await figures(store, 1)).callsOut, 20);
+      assert.deepEqual(
+        await figures(other, 2),
+        counters({ callsOut: 1, latencies: Array.from({ length: 64 }, () => 1) }),
+      );
+      assert.deepEqual(await figures(other, 3), counters({}));
+    },
+    "stats: of many additions at once none is lost": async (store, other) => {
+      await race(
+        async (contender, index) => {
+          for (let turn = 0; turn < 10; turn += 1) {
+            const faultsByCode = { 1: 1, [index]: 1 };
+            const latencies = Array.from({ length: index + 1 }, () => 1);
+            await contender.stats.add(1 as PeerId, {
+              callsIn: 1,
+              callsOut: 2,
+              bytesIn: 3,
+              bytesOut: 4,
+              faultsByCode,
+              latencies,
+            });
+          }
+        },
+        store,
+        other,
+      );
+      const total = CONTENDERS * 10;
+      assert.deepEqual(await figures(store, 1), {
+        callsIn: total,
+        callsOut: 2 * total,
+        bytesIn: 3 * total,
+        bytesOut: 4 * total,
+        faultsByCode: Object.fromEntries(
+          Array.from({ length: CONTENDERS }, (_, code) => [code, code === 1 ? total : 10] as const),
+        ),
+        latencies: Array.from({ length: CONTENDERS }, (_, bucket) => 10 * (CONTENDERS - bucket)),
+      });
+    },
+    "stats: large numbers are exact": async (store, other) => {
+      const [large, id] = [2 ** 52, Number.MAX_SAFE_INTEGER as PeerId];
+      await store.stats.add(id, counters({ bytesIn: large, faultsByCode: { [-(2 ** 31)]: large, [2 ** 31 - 1]: 1 } }));
+      await other.stats.add(id, counters({ bytesIn: large - 1, faultsByCode: { [-(2 ** 31)]: 1 } }));
+      const { bytesIn, faultsByCode } = await figures(store, id);
+      assert.equal(bytesIn, Number.MAX_SAFE_INTEGER);
+      assert.deepEqual(faultsByCode, { [-(2 ** 31)]: large + 1, [2 ** 31 - 1]: 1 });
+    },
+    "stats: what a caller does to its copy does not reach the store": async (store) => {
+      const given = { ...counters({ callsIn: 1 }), faultsByCode: { 7: 1 }, latencies: [1] };
+      await store.stats.add(1 as PeerId, given);
+      for (const one of [given, await store.stats.get(1 as PeerId)]) {
+        Object.assign(one, { callsIn: 9 });
+        Object.assign(one.faultsByCode, { 7: 9, 8: 9 });
+        Object.assign(one.latencies, [9, 9]);
+      }
+      assert.deepEqual(await figures(store, 1), {
+        ...counters({ callsIn: 1 }),
+        faultsByCode: { 7: 1 },
+        latencies: [1],
+      });
     },
 
     "SEC-090 log: entries are listed newest first, with numbers that go up": async (store, other) => {
@@ -782,6 +1003,27 @@ function key(name: string): StoredKey {
     privateKey: Uint8Array.of(0, 39, 92, 128, 255),
     state: "prepared",
     createdAt: START,
+  };
+}
+
+/** Zeros, but for what is given. */
+const counters = (given: Partial<PeerCounters>): PeerCounters => ({
+  callsIn: 0,
+  callsOut: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+  faultsByCode: {},
+  latencies: [],
+  ...given,
+});
+
+/** A peer's counters; whether a store keeps zeros of codes and of buckets that come last is up to it. */
+async function figures(store: Store, id: number): Promise<PeerCounters> {
+  const { faultsByCode, latencies, ...totals } = await store.stats.get(id as PeerId);
+  return {
+    ...totals,
+    faultsByCode: Object.fromEntries(Object.entries(faultsByCode).filter(([, count]) => count !== 0)),
+    latencies: latencies.slice(0, latencies.findLastIndex((count) => count !== 0) + 1),
   };
 }
 

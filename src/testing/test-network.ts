@@ -18,7 +18,7 @@ export interface TestNetwork extends AsyncDisposable {
   readonly clock: FakeClock;
   /** Leads to every host of the network; any other site is unreachable. */
   readonly transport: Transport;
-  /** A host with a memory store; its name is its host name, unless told. */
+  /** A host with a memory store and manual maintenance; its name is its host name, unless told. */
   host<const S extends readonly Service[] = readonly []>(
     wwwroot: string,
     options?: Partial<HostOptions<S>>,
@@ -81,6 +81,7 @@ export function testNetwork(options: { readonly startAt?: Date } = {}): TestNetw
         wwwroot,
         name: new URL(wwwroot).hostname,
         store: memoryStore(),
+        maintenance: "manual",
         clock,
         transport,
         ...hostOptions,

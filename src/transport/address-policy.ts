@@ -1,5 +1,5 @@
-import { BlockList, isIP } from "node:net";
-import { ConfigError } from "../core/errors.ts";
+import { isIP } from "node:net";
+import { Networks } from "./networks.ts";
 
 /**
  * Networks where no peer is expected to live: this machine, private and shared networks, and what carries an IPv4
@@ -36,35 +36,7 @@ const SPECIAL: readonly string[] = [
   "ff00::/8",
 ];
 
-/** Networks of both kinds, kept apart: to a `BlockList`, every IPv4 address lies in `::ffff:0:0/96`. */
-class Networks {
-  readonly #lists = { 4: new BlockList(), 6: new BlockList() };
-
-  /** Throws `MNET_CONFIG_INVALID`. */
-  constructor(networks: readonly string[]) {
-    for (const network of networks) {
-      const [, address = "", prefix] = /^([0-9a-f.:]+)(?:\/(\d{1,3}))?$/i.exec(network) ?? [];
-      const family = isIP(address);
-      const bits = family === 4 ? 32 : 128;
-      const length = prefix === undefined ? bits : Number(prefix);
-      if (!isFamily(family) || length > bits) {
-        throw new ConfigError("MNET_CONFIG_INVALID", `${JSON.stringify(network)} is not a network in CIDR form.`, {
-          option: "allowAddresses",
-        });
-      }
-      this.#lists[family].addSubnet(address, length, TYPE[family]);
-    }
-  }
-
-  has(address: string, family: 4 | 6): boolean {
-    return this.#lists[family].check(address, TYPE[family]);
-  }
-}
-
-const TYPE = { 4: "ipv4", 6: "ipv6" } as const;
-const isFamily = (family: number): family is 4 | 6 => family !== 0;
-
-const special = new Networks(SPECIAL);
+const special = new Networks(SPECIAL, "");
 
 /** Decides whether a peer may be at an address. */
 export class AddressPolicy {
@@ -72,13 +44,12 @@ export class AddressPolicy {
 
   /** `allowed` are networks in CIDR form, or single addresses. Throws `MNET_CONFIG_INVALID`. */
   constructor(allowed: readonly string[] = []) {
-    this.#allowed = new Networks(allowed);
+    this.#allowed = new Networks(allowed, "allowAddresses");
   }
 
   /** Whether the address is public, or allowed all the same. What is no IP address, or has a zone, is refused. */
   permits(address: string): boolean {
-    const family = isIP(address);
-    if (!isFamily(family) || address.includes("%")) return false;
-    return !special.has(address, family) || this.#allowed.has(address, family);
+    if (isIP(address) === 0 || address.includes("%")) return false;
+    return !special.has(address) || this.#allowed.has(address);
   }
 }

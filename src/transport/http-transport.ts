@@ -1,32 +1,63 @@
+import { X509Certificate } from "node:crypto";
 import { lookup as resolve, type LookupAddress } from "node:dns";
 import { isIP, type LookupFunction, type Socket } from "node:net";
-import { checkServerIdentity, TLSSocket } from "node:tls";
-import { Agent, buildConnector, request as send, type Dispatcher } from "undici";
-import { TransportError } from "../core/errors.ts";
+import tls, { createSecureContext, type SecureContext } from "node:tls";
+import { Agent, buildConnector, Pool, ProxyAgent, request as send, type Dispatcher } from "undici";
+import { ConfigError, TransportError } from "../core/errors.ts";
 import { AddressPolicy } from "./address-policy.ts";
 import type { TlsLevel, Transport, TransportRequest, TransportResponse } from "./transport.ts";
 
 /** Idle connections are kept this long; most servers close theirs earlier. */
 const KEEP_ALIVE_MS = 10_000;
+/** At once to one site. A PHP site rarely serves more; what is over waits within its own time limit. */
+const CONNECTIONS_PER_ORIGIN = 32;
+/** For a connection, TLS included. */
+const CONNECT_TIMEOUT_MS = 10_000;
+/** Between two parts of a body. The time to its head is the peer's work: only the whole exchange limits that. */
+const BODY_PAUSE_MS = 15_000;
+/** Sets of rules that have connections of their own: one for each peer with networks of its own, at worst. */
+const MAXIMUM_DISPATCHERS = 256;
+
+/** How every request leaves this machine. */
+export interface HttpTransportOptions {
+  /** Networks in CIDR form that may be private, loopback or link-local (SEC-078). Default none. */
+  readonly allowAddresses?: readonly string[] | undefined;
+  /**
+   * URL of an HTTP proxy, `http:` or `https:`, with user and password if it wants them. Default none; environment
+   * variables are not looked at.
+   *
+   * https goes through a tunnel, http as a request for the whole URL. The proxy resolves names, so names that lead to
+   * private addresses are its business; literal private addresses, and `localhost`, are refused here as ever.
+   */
+  readonly proxy?: string | undefined;
+  /**
+   * Certificate authorities in PEM form that are trusted beside the system's. Default none. On Node 20, those of
+   * `NODE_EXTRA_CA_CERTS` count only without this option.
+   */
+  readonly ca?: string | readonly string[] | undefined;
+}
 
 /** The transport of every host that is not given another: HTTP by undici, with kept connections. */
 export class HttpTransport implements Transport {
   readonly #allowAddresses: readonly string[];
+  readonly #proxy: string | undefined;
+  readonly #secureContext: SecureContext | undefined;
   readonly #dispatchers = new Map<string, { readonly dispatcher: Dispatcher; readonly policy: AddressPolicy }>();
 
-  /** `allowAddresses`: networks in CIDR form that may be private (SEC-078). Default none. */
-  constructor(options: { readonly allowAddresses?: readonly string[] | undefined } = {}) {
+  /** Throws `MNET_CONFIG_INVALID` with the option that is wrong. */
+  constructor(options: HttpTransportOptions = {}) {
     this.#allowAddresses = options.allowAddresses ?? [];
     new AddressPolicy(this.#allowAddresses);
+    this.#proxy = options.proxy === undefined ? undefined : checkProxy(options.proxy);
+    this.#secureContext = options.ca === undefined ? undefined : trusting([options.ca].flat());
   }
 
   async exchange(request: TransportRequest): Promise<TransportResponse> {
     request.signal.throwIfAborted();
     const url = request.url.href;
     const { dispatcher, policy } = this.#dispatcherFor(request);
-    const hostname = request.url.hostname.replace(/^\[|\]$/g, "");
-    // Node does not look up what is an address already, so it would not be judged.
-    if (isIP(hostname) !== 0 && !policy.permits(hostname)) throw refusedAddress(url, hostname);
+    const refused = this.#refusedLiteral(request.url, policy);
+    if (refused !== undefined) throw refusedAddress(url, refused);
     try {
       const response = await send(request.url, {
         dispatcher,
@@ -45,6 +76,14 @@ export class HttpTransport implements Transport {
     await Promise.all([...this.#dispatchers.values()].map(({ dispatcher }) => dispatcher.close()));
   }
 
+  /** Node does not look up what is an address already, nor does it look up anything for a proxy: judged here. */
+  #refusedLiteral(url: URL, policy: AddressPolicy): string | undefined {
+    const hostname = url.hostname.replace(/^\[|\]$/g, "");
+    if (isIP(hostname) !== 0) return policy.permits(hostname) ? undefined : hostname;
+    if (this.#proxy === undefined || !/^(?:.*\.)?localhost\.?$/.test(hostname)) return undefined;
+    return policy.permits("127.0.0.1") ? undefined : hostname;
+  }
+
   /** Connections that were made under different rules are never shared. */
   #dispatcherFor(request: TransportRequest): { readonly dispatcher: Dispatcher; readonly policy: AddressPolicy } {
     const networks = [...this.#allowAddresses, ...(request.allowAddresses ?? [])];
@@ -52,14 +91,103 @@ export class HttpTransport implements Transport {
     let entry = this.#dispatchers.get(key);
     if (!entry) {
       const policy = new AddressPolicy(networks);
-      const connect = connectorFor(request.tls, policy);
-      // The whole exchange has a time limit; its parts need none.
-      const dispatcher = new Agent({ connect, keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: 0, bodyTimeout: 0 });
-      entry = { policy, dispatcher };
-      this.#dispatchers.set(key, entry);
+      entry = { policy, dispatcher: this.#makeDispatcher(request.tls, policy) };
     }
+    // To the end: the first is the one that was not used for longest.
+    this.#dispatchers.delete(key);
+    this.#dispatchers.set(key, entry);
+    if (this.#dispatchers.size > MAXIMUM_DISPATCHERS) this.#dropOldest();
     return entry;
   }
+
+  #dropOldest(): void {
+    for (const [key, { dispatcher }] of this.#dispatchers) {
+      this.#dispatchers.delete(key);
+      // Lets what is under way end.
+      void dispatcher.close();
+      return;
+    }
+  }
+
+  #makeDispatcher(level: TlsLevel, policy: AddressPolicy): Dispatcher {
+    const options = {
+      connections: CONNECTIONS_PER_ORIGIN,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      headersTimeout: 0,
+      bodyTimeout: BODY_PAUSE_MS,
+    };
+    const secureContext = this.#secureContext && { secureContext: this.#secureContext };
+    const toPeer = {
+      ...secureContext,
+      timeout: CONNECT_TIMEOUT_MS,
+      rejectUnauthorized: level === "verify",
+      // A resumed session may not show the certificate again, and here it is looked at each time.
+      ...(level === "host-name" && { maxCachedSessions: 0 }),
+    };
+    if (this.#proxy === undefined) {
+      const connect = buildConnector({ ...toPeer, lookup: guardedLookup(policy) });
+      return new Agent({ ...options, connect: level === "host-name" ? checkingName(connect) : connect });
+    }
+    return new ProxyAgent({
+      ...options,
+      uri: this.#proxy,
+      // Many proxies open tunnels to port 443 only.
+      proxyTunnel: false,
+      proxyTls: { ...secureContext, timeout: CONNECT_TIMEOUT_MS },
+      requestTls: toPeer,
+      clientFactory: (origin, given) => new Pool(origin, { ...given, headersTimeout: CONNECT_TIMEOUT_MS }),
+      factory: (origin, given: Pool.Options) => {
+        const { connect } = given;
+        const isChecked = level === "host-name" && typeof connect === "function";
+        return new Pool(origin, { ...options, ...given, ...(isChecked && { connect: checkingName(connect) }) });
+      },
+    });
+  }
+}
+
+function checkProxy(proxy: string): string {
+  const url = URL.canParse(proxy) ? new URL(proxy) : undefined;
+  const isProxy = url && /^https?:$/.test(url.protocol) && url.pathname === "/" && !url.search && !url.hash;
+  // The URL may hold a password, so the message does not repeat it.
+  if (!isProxy || !canDecode(url.username) || !canDecode(url.password)) {
+    throw new ConfigError("MNET_CONFIG_INVALID", "The proxy must be a URL such as http://proxy.example:3128.", {
+      option: "proxy",
+    });
+  }
+  return proxy;
+}
+
+function canDecode(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Made once: reading all of the system's authorities takes longer than a handshake. */
+function trusting(pems: readonly string[]): SecureContext {
+  const own = pems.flatMap((pem) => pem.match(PEM_CERTIFICATE) ?? [""]);
+  for (const pem of own) {
+    try {
+      new X509Certificate(pem);
+    } catch (cause) {
+      throw new ConfigError("MNET_CONFIG_INVALID", "A certificate authority must be a certificate in PEM form.", {
+        option: "ca",
+        cause,
+      });
+    }
+  }
+  return createSecureContext({ ca: [...systemAuthorities(), ...own] });
+}
+
+const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+/** As Node would trust them without being told; before 22.15 it can only say which it brings along. */
+function systemAuthorities(): readonly string[] {
+  const { getCACertificates } = tls as { getCACertificates?: (type: "default") => string[] };
+  return getCACertificates?.("default") ?? tls.rootCertificates;
 }
 
 async function readResponse(
@@ -95,16 +223,15 @@ async function readResponse(
   return { status, headers, body: Buffer.concat(chunks, size) };
 }
 
-function connectorFor(tls: TlsLevel, policy: AddressPolicy): buildConnector.connector {
-  const connect = buildConnector({ lookup: guardedLookup(policy), rejectUnauthorized: tls === "verify" });
-  if (tls !== "host-name") return connect;
+/** Any issuer will do, but the certificate must be one for this host. */
+function checkingName(connect: buildConnector.connector): buildConnector.connector {
   return (options, done) => {
     connect(options, (error, socket) => {
       if (error) {
         done(error, null);
         return;
       }
-      const mismatch = hostNameMismatch(options.servername ?? options.hostname, socket);
+      const mismatch = options.protocol === "https:" ? hostNameMismatch(options.hostname, socket) : undefined;
       if (mismatch) {
         socket.destroy();
         done(mismatch, null);
@@ -115,8 +242,10 @@ function connectorFor(tls: TlsLevel, policy: AddressPolicy): buildConnector.conn
   };
 }
 
-const hostNameMismatch = (hostname: string, socket: Socket): Error | undefined =>
-  socket instanceof TLSSocket ? checkServerIdentity(hostname, socket.getPeerCertificate()) : undefined;
+function hostNameMismatch(hostname: string, socket: Socket): Error | undefined {
+  if (!(socket instanceof tls.TLSSocket)) return new Error("The connection has no certificate.");
+  return tls.checkServerIdentity(hostname.replace(/^\[|\]$/g, ""), socket.getPeerCertificate());
+}
 
 /** Resolves a name once and hands out only addresses that the policy permits: those are connected to (SEC-078). */
 function guardedLookup(policy: AddressPolicy): LookupFunction {
@@ -157,6 +286,13 @@ function failureOf(error: unknown, request: TransportRequest): unknown {
   const url = request.url.href;
   if (error instanceof AddressRefused) return refusedAddress(url, error.address);
   const { code = "", message = "" } = error as { code?: string; message?: string };
+  if (TIMEOUT_ERROR.test(code)) {
+    return new TransportError("MNET_TRANSPORT_TIMEOUT", `${request.url.host} is too slow: ${message}`, {
+      url,
+      retryable: true,
+      cause: error,
+    });
+  }
   const isTls = TLS_ERROR.test(code);
   return new TransportError(
     isTls ? "MNET_TRANSPORT_TLS" : "MNET_TRANSPORT_UNREACHABLE",
@@ -166,6 +302,9 @@ function failureOf(error: unknown, request: TransportRequest): unknown {
     { url, retryable: !isTls, cause: error },
   );
 }
+
+/** undici's own; the limit of the whole exchange is the caller's. */
+const TIMEOUT_ERROR = /^UND_ERR_(?:CONNECT|HEADERS|BODY)_TIMEOUT$/;
 
 /** OpenSSL's verification results and Node's own codes. */
 const TLS_ERROR = /CERT|ERR_TLS|ERR_SSL|UNABLE_TO_(?:VERIFY|GET_ISSUER)|SELF_SIGNED|HOSTNAME_MISMATCH/;

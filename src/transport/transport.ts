@@ -27,8 +27,8 @@ export interface TransportResponse {
 /**
  * One HTTP exchange with a peer. Follows no redirect (MNET-071), reads no more than `maxBytes`.
  *
- * Throws `TransportError`: `MNET_TRANSPORT_UNREACHABLE`, `MNET_TRANSPORT_TLS`, `MNET_TRANSPORT_TOO_LARGE`,
- * `MNET_TRANSPORT_ADDRESS_REFUSED`, `MNET_TRANSPORT_NOT_MNET`; an aborted exchange rejects with `signal.reason`.
+ * Throws `TransportError`: `MNET_TRANSPORT_UNREACHABLE`, `MNET_TRANSPORT_TIMEOUT`, `MNET_TRANSPORT_TLS`,
+ * `MNET_TRANSPORT_TOO_LARGE`, `MNET_TRANSPORT_ADDRESS_REFUSED`, `MNET_TRANSPORT_NOT_MNET`; an aborted exchange rejects with `signal.reason`.
  */
 export interface Transport {
   exchange(request: TransportRequest): Promise<TransportResponse>;

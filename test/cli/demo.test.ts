@@ -23,6 +23,7 @@ describe("mnet demo", () => {
       "fault 7020",
       "fault 7021",
       "fault 710",
+      "fault 7000",
       "MNET_CALL_NOT_SUBSCRIBED",
     ]) {
       expect(stdout).toContain(text);
@@ -36,7 +37,6 @@ describe("mnet demo", () => {
   test("SEC-051 SEC-089 shows no private key, no escape sequence and no colours where nobody sees them", async () => {
     const { stdout } = await runCli(["demo", "--once", "--port", "0"]);
     expect(stdout).not.toContain("PRIVATE KEY");
-    // eslint-disable-next-line no-control-regex -- those are what is looked for
     expect(stdout).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f]/);
     const { stdout: colored } = await runCli(["demo", "--once", "--port", "0"], { isTTY: true });
     expect(colored).toContain("\x1b[32m✓");

@@ -111,12 +111,14 @@ function problemsOf(programs: readonly string[]): readonly string[] {
     ]),
   );
   const host = ts.createCompilerHost(options);
-  const { getSourceFile, fileExists, readFile } = host;
-  host.fileExists = (file) => files.has(resolve(file)) || fileExists(file);
-  host.readFile = (file) => files.get(resolve(file)) ?? readFile(file);
+  const original = { ...host };
+  host.fileExists = (file) => files.has(resolve(file)) || original.fileExists(file);
+  host.readFile = (file) => files.get(resolve(file)) ?? original.readFile(file);
   host.getSourceFile = (file, version, ...rest) => {
     const text = files.get(resolve(file));
-    return text === undefined ? getSourceFile(file, version, ...rest) : ts.createSourceFile(file, text, version);
+    return text === undefined
+      ? original.getSourceFile(file, version, ...rest)
+      : ts.createSourceFile(file, text, version);
   };
   const program = ts.createProgram([...files.keys()], { ...options, noUnusedLocals: false }, host);
   return [...files.keys()].flatMap((file) => {

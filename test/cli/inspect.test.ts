@@ -528,7 +528,6 @@ describe("mnet inspect", () => {
       ["inspect", plain, "--json", "--show-payload"],
     ]) {
       const { stdout } = await runCli(argv);
-      // eslint-disable-next-line no-control-regex -- those are what is looked for
       expect(stdout).not.toMatch(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u202a-\u202e]/);
     }
   });

@@ -127,7 +127,12 @@ describe("names of methods", () => {
     executed.length = 0;
     expect(await call(us, "auth/like/auth.php/run")).toEqual({ form: BOTH, value: "ran" });
     expect(await call(us, "auth/like/auth.php/hasOwnProperty")).toEqual({ form: BOTH, value: "ran" });
-    for (const name of ["auth/like/auth.php/Run", "Auth/like/auth.php/run", "auth/like/run", "auth/like/auth.php//run"]) {
+    for (const name of [
+      "auth/like/auth.php/Run",
+      "Auth/like/auth.php/run",
+      "auth/like/run",
+      "auth/like/auth.php//run",
+    ]) {
       expect({ name, ...(await call(us, name)) }).toEqual({ name, form: BOTH, fault: 7012 });
     }
     expect(executed).toEqual(["auth/like/auth.php/run"]);
@@ -209,10 +214,15 @@ describe("names of methods", () => {
 });
 
 describe("handlers", () => {
-  type Handler = (params: { readonly text: string; readonly count?: number }, call: IncomingCall) => string | Promise<string>;
+  type Handler = (
+    params: { readonly text: string; readonly count?: number },
+    call: IncomingCall,
+  ) => string | Promise<string>;
   const described = defineService({
     name: "work",
-    methods: { run: { params: { text: t.string(), count: t.int({ min: 1 }).optional() }, returns: t.string({ maxLength: 5 }) } },
+    methods: {
+      run: { params: { text: t.string(), count: t.int({ min: 1 }).optional() }, returns: t.string({ maxLength: 5 }) },
+    },
   });
   const working = (run: Handler) =>
     rig({ services: [described.implement({ run })], alicePeer: { services: { work: "publish" } } });
@@ -239,7 +249,12 @@ describe("handlers", () => {
       Array.from({ length: 6 }, () => ({ code: "MNET_CALL_PARAMS_INVALID", faultCode: 17 })),
     );
     expect(refusals.map(({ detail }) => /\b(text|count)\b/.exec(detail)?.[1])).toEqual([
-      "text", "text", "text", "count", "count", "count",
+      "text",
+      "text",
+      "text",
+      "count",
+      "count",
+      "count",
     ]);
   });
 
@@ -281,11 +296,31 @@ describe("handlers", () => {
   });
 
   const unusable: [string, Handler][] = [
-    ["an error", () => { throw new Error("secret detail"); }],
+    [
+      "an error",
+      () => {
+        throw new Error("secret detail");
+      },
+    ],
     ["a rejection", () => Promise.reject(new TypeError("secret detail"))],
-    ["no error at all", () => { throw "secret detail" as unknown as Error; }], // eslint-disable-line @typescript-eslint/only-throw-error -- on purpose
-    ["nothing", () => { throw undefined as unknown as Error; }], // eslint-disable-line @typescript-eslint/only-throw-error -- on purpose
-    ["what only looks like a fault", () => { throw Object.assign(new Error("secret detail"), { faultCode: 9001, faultString: "x" }); }],
+    [
+      "no error at all",
+      () => {
+        throw "secret detail" as unknown as Error;
+      },
+    ], // eslint-disable-line @typescript-eslint/only-throw-error -- on purpose
+    [
+      "nothing",
+      () => {
+        throw undefined as unknown as Error;
+      },
+    ], // eslint-disable-line @typescript-eslint/only-throw-error -- on purpose
+    [
+      "what only looks like a fault",
+      () => {
+        throw Object.assign(new Error("secret detail"), { faultCode: 9001, faultString: "x" });
+      },
+    ],
     ["a result of another type", () => 5 as unknown as string],
     ["no result", () => undefined as unknown as string],
     ["a result that is too long", () => "secret detail"],
@@ -318,7 +353,9 @@ describe("handlers", () => {
     const run: Handler = (_, incoming) => {
       begun.resolve(incoming);
       return new Promise((resolve) => {
-        incoming.signal.addEventListener("abort", () => { resolve("ended"); });
+        incoming.signal.addEventListener("abort", () => {
+          resolve("ended");
+        });
       });
     };
     return { begun: begun.promise, run };

@@ -11,7 +11,9 @@ const RPC = `${SITE}/mnet/xmlrpc/server.php`;
 describe("host.fetch", () => {
   it("answers a call, and 404 for what is not MNet's", async () => {
     await using us = await rig();
-    const response = await us.host.fetch(new Request(RPC, { method: "POST", body: aliceCalls(us, "system/listServices") }));
+    const response = await us.host.fetch(
+      new Request(RPC, { method: "POST", body: aliceCalls(us, "system/listServices") }),
+    );
     expect([response.status, response.headers.get("content-type")]).toEqual([200, "text/xml; charset=utf-8"]);
     const body = Buffer.from(await response.arrayBuffer());
     expect(response.headers.get("content-length")).toBe(String(body.length));
@@ -50,7 +52,11 @@ describe("host.fetch", () => {
       });
     const send = async (length: number): Promise<Buffer> => {
       pulled = 0;
-      const request = new Request(RPC, { method: "POST", body: stream(padded(aliceCalls(us, "system/listServices"), length)), duplex: "half" } as RequestInit);
+      const request = new Request(RPC, {
+        method: "POST",
+        body: stream(padded(aliceCalls(us, "system/listServices"), length)),
+        duplex: "half",
+      } as RequestInit);
       return Buffer.from(await (await us.host.fetch(request)).arrayBuffer());
     };
     expect(summary(openAnswer(await send(10_000), us.alice)).value).toEqual([]);
@@ -85,7 +91,10 @@ describe("host.fetch", () => {
       begun.resolve(signal);
       return new Promise((resolve) => signal.addEventListener("abort", () => resolve("ended")));
     };
-    await using us = await rig({ services: [service.implement({ run })], alicePeer: { services: { work: "publish" } } });
+    await using us = await rig({
+      services: [service.implement({ run })],
+      alicePeer: { services: { work: "publish" } },
+    });
     const caller = new AbortController();
     const response = us.host.fetch(
       new Request(RPC, { method: "POST", body: aliceCalls(us, "work/run"), signal: caller.signal }),

@@ -12,7 +12,17 @@ import { openStore } from "../../src/stores/open-store.ts";
 import { fakeClock } from "../../src/testing/fake-clock.ts";
 import { testNetwork } from "../../src/testing/test-network.ts";
 import { codeOf, errorOf } from "../support/code-of.ts";
-import { aliceCalls, keyedSite, noTransport, openAnswer, post, request, rig, summary, transportTo } from "../support/hosts.ts";
+import {
+  aliceCalls,
+  keyedSite,
+  noTransport,
+  openAnswer,
+  post,
+  request,
+  rig,
+  summary,
+  transportTo,
+} from "../support/hosts.ts";
 import { withResolvers } from "../support/with-resolvers.ts";
 
 const temporary: string[] = [];
@@ -97,7 +107,13 @@ describe("options", () => {
   it("undefined means absent", async () => {
     const keys = { lifetimeMs: undefined };
     const store = await ready("https://a.example");
-    await using host = await createHost({ ...base(), store, keys, limits: { depth: undefined }, services: undefined } as HostOptions);
+    await using host = await createHost({
+      ...base(),
+      store,
+      keys,
+      limits: { depth: undefined },
+      services: undefined,
+    } as HostOptions);
     expect(host.name).toBe("A");
   });
 
@@ -110,7 +126,11 @@ describe("options", () => {
   });
 
   it("MNET-001 a trailing slash of our wwwroot is dropped", async () => {
-    await using host = await createHost({ ...base(), store: await ready("https://a.example"), wwwroot: "https://a.example/" });
+    await using host = await createHost({
+      ...base(),
+      store: await ready("https://a.example"),
+      wwwroot: "https://a.example/",
+    });
     expect(host.wwwroot).toBe("https://a.example");
     expect((await host.keys.current()).certificate).toContain("BEGIN CERTIFICATE");
   });
@@ -121,7 +141,10 @@ describe("options", () => {
       [{ timeoutMs: 5000 }, 5000],
     ] as const) {
       await using us = await rig({
-        transport: { exchange: ({ signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error))) },
+        transport: {
+          exchange: ({ signal }) =>
+            new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error))),
+        },
         ...(network && { network }),
       });
       const outcome = errorOf(() => us.host.call({ id: us.aliceId }, "system/listServices"));
@@ -155,8 +178,7 @@ describe("keys", () => {
   it("a host makes its first key and has the same after a restart", async () => {
     const url = databaseUrl();
     const events: MnetEvent[] = [];
-    const start = () =>
-      createHost({ ...base(), store: openStore(url), observer: (event) => void events.push(event) });
+    const start = () => createHost({ ...base(), store: openStore(url), observer: (event) => void events.push(event) });
     const first = await start();
     const key = await first.keys.current();
     expect(key).toMatchObject({ state: "current", modulusBits: 2048 });
@@ -235,7 +257,10 @@ describe("closing", () => {
     await using us = await rig({
       services: [deaf],
       alicePeer,
-      transport: { exchange: ({ signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error))) },
+      transport: {
+        exchange: ({ signal }) =>
+          new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error))),
+      },
     });
     const { store } = us;
     store.close = async () => void (isStoreClosed = true);
@@ -298,7 +323,10 @@ describe("closing", () => {
 });
 
 describe("aborting", () => {
-  const slow = { exchange: ({ signal }: { signal: AbortSignal }) => new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error))) };
+  const slow = {
+    exchange: ({ signal }: { signal: AbortSignal }) =>
+      new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error))),
+  };
 
   it("an aborted call rejects with the reason itself", async () => {
     await using us = await rig({ transport: slow });
@@ -308,7 +336,9 @@ describe("aborting", () => {
     await us.clock.advance(1);
     caller.abort(reason);
     await expect(outcome).rejects.toBe(reason);
-    await expect(us.host.call({ id: us.aliceId }, "system/listServices", [], { signal: caller.signal })).rejects.toBe(reason);
+    await expect(us.host.call({ id: us.aliceId }, "system/listServices", [], { signal: caller.signal })).rejects.toBe(
+      reason,
+    );
     await expect(us.host.peers.add("https://b.example", { signal: caller.signal })).rejects.toBe(reason);
     const fresh = us.host.call({ id: us.aliceId }, "system/listServices", [], { signal: AbortSignal.abort() });
     await expect(fresh).rejects.toMatchObject({ name: "AbortError" });
@@ -323,7 +353,11 @@ describe("switched off", () => {
       executed.push("ran");
       return "ran";
     };
-    await using us = await rig({ enabled: false, services: [service.implement({ run })], alicePeer: { services: { work: "both" } } });
+    await using us = await rig({
+      enabled: false,
+      services: [service.implement({ run })],
+      alicePeer: { services: { work: "both" } },
+    });
     const pages = [
       await request(us.host, { body: aliceCalls(us, "work/run") }),
       await request(us.host, { body: aliceCalls(us, "system/keyswap") }),
@@ -349,7 +383,11 @@ describe("switched off", () => {
 
 describe("events", () => {
   it("observers are told until they stop, and one that throws harms nobody", async () => {
-    await using us = await rig({ observer: () => { throw new Error("observer"); } });
+    await using us = await rig({
+      observer: () => {
+        throw new Error("observer");
+      },
+    });
     const told: string[] = [];
     const stop = us.host.observe(({ type }) => void told.push(type));
     const stopTwin = us.host.observe(({ type }) => void told.push(`twin ${type}`));
@@ -404,10 +442,20 @@ describe("events", () => {
     const { items } = await again.log.list({}, undefined, 50);
     await again.close();
     expect(items.map(({ type }) => type).reverse()).toEqual([
-      "key.created", "peer.added", "peer.changed", "peer.changed", "peer.changed", "peer.added",
+      "key.created",
+      "peer.added",
+      "peer.changed",
+      "peer.changed",
+      "peer.changed",
+      "peer.added",
     ]);
     expect(items.map((entry) => entry.peer?.wwwroot).reverse()).toEqual([
-      undefined, b.wwwroot, b.wwwroot, undefined, b.wwwroot, b.wwwroot,
+      undefined,
+      b.wwwroot,
+      b.wwwroot,
+      undefined,
+      b.wwwroot,
+      b.wwwroot,
     ]);
     expect(new Set(items.map(({ sequence }) => sequence)).size).toBe(6);
   });

@@ -143,7 +143,9 @@ describe("keys", () => {
     expect(summary(answer)).toEqual({ form: BOTH, fault: 7025 });
     const { decoded } = answer;
     expect(decoded.kind === "fault" && decoded.faultString).toBe(us.ours.certificate.pem);
-    expect(us.ours.certificate.pem).toMatch(/^-----BEGIN CERTIFICATE-----\n([A-Za-z0-9+/]{64}\n)+[^\n]*\n-----END CERTIFICATE-----\n$/);
+    expect(us.ours.certificate.pem).toMatch(
+      /^-----BEGIN CERTIFICATE-----\n([A-Za-z0-9+/]{64}\n)+[^\n]*\n-----END CERTIFICATE-----\n$/,
+    );
     expect(refusal(us).faultCode).toBe(7025);
   });
 
@@ -237,7 +239,10 @@ describe("signatures", () => {
   it("SEC-022 a signed response posted as a request is refused", async () => {
     await using us = await rig();
     for (const document of [encodeResult("x"), encodeFault(1, "x")]) {
-      expect(summary(await ask(us, wrap(document, { from: us.alice, to: us.ours })))).toEqual({ form: BOTH, fault: 7021 });
+      expect(summary(await ask(us, wrap(document, { from: us.alice, to: us.ours })))).toEqual({
+        form: BOTH,
+        fault: 7021,
+      });
     }
     expect(us.told("call.refused").map(({ code }) => code)).toEqual([
       "MNET_XMLRPC_UNEXPECTED_ROOT",
@@ -250,8 +255,13 @@ describe("signatures", () => {
     await using us = await rig({ services: [service], alicePeer: { services: { recorder: "publish" } } });
     const decoy = encodeCall("recorder/note", ["decoy"]).toString();
     const damage = (signed: Buffer) =>
-      Buffer.from(signed.toString("latin1").replace("<object ", `<X1>${Buffer.from(decoy).toString("base64")}</X1><object `));
-    expect(summary(await ask(us, aliceCalls(us, "recorder/note", ["real"], { damage })))).toEqual({ form: BOTH, value: "real" });
+      Buffer.from(
+        signed.toString("latin1").replace("<object ", `<X1>${Buffer.from(decoy).toString("base64")}</X1><object `),
+      );
+    expect(summary(await ask(us, aliceCalls(us, "recorder/note", ["real"], { damage })))).toEqual({
+      form: BOTH,
+      value: "real",
+    });
     expect(executed).toEqual(["real"]);
   });
 });

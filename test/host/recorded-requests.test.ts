@@ -7,11 +7,20 @@ import { t } from "../../src/host/wire-type.ts";
 import type { XmlRpcValue } from "../../src/xmlrpc/value.ts";
 import { exchangeNames, RECORDINGS } from "../support/fixtures.ts";
 import { isSignedBy, openAnswer, post, rig, wrap, type Form } from "../support/hosts.ts";
-import { keyOf, keysOf, recordedReceiver, recordedRequest, type RecordedRequest } from "../support/recorded-exchange.ts";
+import {
+  keyOf,
+  keysOf,
+  recordedReceiver,
+  recordedRequest,
+  type RecordedRequest,
+} from "../support/recorded-exchange.ts";
 
 /** Every method of a real peer, with as many parameters as anybody sends. */
 const TEXT = "Zoë Ångström 日本 <&>\n";
-const anything = { params: Object.fromEntries("abcdef".split("").map((name) => [name, t.value().optional()])), returns: t.value() };
+const anything = {
+  params: Object.fromEntries("abcdef".split("").map((name) => [name, t.value().optional()])),
+  returns: t.value(),
+};
 const methods = (path: string, names: string) => {
   const list = names.split(" ");
   const service = defineService({
@@ -27,7 +36,10 @@ const services = [
     "user_authorise update_enrolments keepalive_server keepalive_client kill_children kill_child refresh_log fetch_user_image fetch_theme_info",
   ),
   methods("enrol/mnet/enrol.php", "available_courses user_enrolments enrol_user unenrol_user course_enrolments"),
-  methods("mod/mahara/rpclib.php", "get_groups_for_user get_views_for_user get_watchlist_for_user release_submitted_view submit_view_for_assessment"),
+  methods(
+    "mod/mahara/rpclib.php",
+    "get_groups_for_user get_views_for_user get_watchlist_for_user release_submitted_view submit_view_for_assessment",
+  ),
   methods("portfolio/mahara/lib.php", "send_content_intent send_content_ready"),
   methods("local/mahara/mnetlib.php", "can_view_view"),
 ];
@@ -97,7 +109,9 @@ function expectation({ name, method, faultCode }: RecordedRequest): number | "se
   return faultCode === null || isOfMethod(faultCode) ? "served" : faultCode;
 }
 
-const requests = RECORDINGS.flatMap((recording) => exchangeNames(recording).map((name) => recordedRequest(recording, name)));
+const requests = RECORDINGS.flatMap((recording) =>
+  exchangeNames(recording).map((name) => recordedRequest(recording, name)),
+);
 
 const formOf = ({ request: { bodyBase64, signedXml } }: RecordedRequest): Form => {
   const body = Buffer.from(bodyBase64 ?? "", "base64").toString("latin1");
@@ -142,7 +156,9 @@ const opens = (bodyBase64: string, key: KeyPair): boolean => {
 };
 
 describe("7025, as it was recorded", () => {
-  it.each(requests.filter((recorded) => expectation(recorded) === 7025).map((recorded) => [recorded.name, recorded] as const))(
+  it.each(
+    requests.filter((recorded) => expectation(recorded) === 7025).map((recorded) => [recorded.name, recorded] as const),
+  )(
     "MNET-079 MNET-080 %s: the certificate that the recorded site sent, signed with the same old key",
     async (_, recorded) => {
       const { host } = await recordedReceiver(recorded);

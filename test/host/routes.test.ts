@@ -31,16 +31,19 @@ describe("where a host answers", () => {
     expect((await handled(us, "POST", path))?.status).toBe(status);
   });
 
-  it.each(["https://x.test", "https://x.test/lms", "https://x.test/a/b/c"])("MNET-003 %s is served under its suffixes", async (wwwroot) => {
-    await using us = await rig({ wwwroot });
-    const { pathname } = new URL(`${wwwroot}/mnet/xmlrpc/server.php`);
-    const reply = await request(us.host, { path: pathname, body: aliceCalls(us, "system/listServices") });
-    expect(summary(openAnswer(reply.body, us.alice))).toEqual({ form: "signed and encrypted", value: [] });
-    const key = await request(us.host, { method: "GET", path: new URL(`${wwwroot}/mnet/publickey.php`).pathname });
-    expect(key.body.toString()).toBe(us.ours.certificate.pem);
-    const home = await request(us.host, { method: "GET", path: new URL(wwwroot).pathname });
-    expect(home.body.toString()).toContain("<title>Our host</title>");
-  });
+  it.each(["https://x.test", "https://x.test/lms", "https://x.test/a/b/c"])(
+    "MNET-003 %s is served under its suffixes",
+    async (wwwroot) => {
+      await using us = await rig({ wwwroot });
+      const { pathname } = new URL(`${wwwroot}/mnet/xmlrpc/server.php`);
+      const reply = await request(us.host, { path: pathname, body: aliceCalls(us, "system/listServices") });
+      expect(summary(openAnswer(reply.body, us.alice))).toEqual({ form: "signed and encrypted", value: [] });
+      const key = await request(us.host, { method: "GET", path: new URL(`${wwwroot}/mnet/publickey.php`).pathname });
+      expect(key.body.toString()).toBe(us.ours.certificate.pem);
+      const home = await request(us.host, { method: "GET", path: new URL(wwwroot).pathname });
+      expect(home.body.toString()).toContain("<title>Our host</title>");
+    },
+  );
 
   it("MNET-023 GET publickey.php is the current certificate as text", async () => {
     await using us = await rig();
@@ -122,18 +125,24 @@ describe("requests", () => {
     }
   });
 
-  it.each(["gzip", "deflate", "br", "zstd", "GZIP", "gzip, gzip", "identity, gzip"])("SEC-081 Content-Encoding %s → 415, not unpacked", async (encoding) => {
-    await using us = await rig();
-    let reads = 0;
-    const body = (async function* () {
-      reads += 1;
-      yield Buffer.from("x");
-    })();
-    const { status, headers } = await request(us.host, { body, headers: { "content-encoding": encoding } });
-    expect([status, headers["accept-encoding"], reads]).toEqual([415, "identity", 0]);
-    const plain = await request(us.host, { headers: { "content-encoding": "identity" }, body: aliceCalls(us, "system/listServices") });
-    expect(summary(openAnswer(plain.body, us.alice)).value).toEqual([]);
-  });
+  it.each(["gzip", "deflate", "br", "zstd", "GZIP", "gzip, gzip", "identity, gzip"])(
+    "SEC-081 Content-Encoding %s → 415, not unpacked",
+    async (encoding) => {
+      await using us = await rig();
+      let reads = 0;
+      const body = (async function* () {
+        reads += 1;
+        yield Buffer.from("x");
+      })();
+      const { status, headers } = await request(us.host, { body, headers: { "content-encoding": encoding } });
+      expect([status, headers["accept-encoding"], reads]).toEqual([415, "identity", 0]);
+      const plain = await request(us.host, {
+        headers: { "content-encoding": "identity" },
+        body: aliceCalls(us, "system/listServices"),
+      });
+      expect(summary(openAnswer(plain.body, us.alice)).value).toEqual([]);
+    },
+  );
 
   it("MNET-075 a stream is read up to the limit and no further", async () => {
     await using us = await rig({ limits: { requestBytes: 20_000 } });
@@ -171,8 +180,27 @@ describe("requests", () => {
 
   it("SEC-086 no header says who we are", async () => {
     await using us = await rig();
-    const values = ["evil.example", "https://evil.example", "127.0.0.1", "host.example:8080", "a".repeat(5000), "'\"<>", ""];
-    const names = ["host", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-forwarded-for", "x-forwarded-prefix", "forwarded", "x-original-url", "x-rewrite-url", "via"];
+    const values = [
+      "evil.example",
+      "https://evil.example",
+      "127.0.0.1",
+      "host.example:8080",
+      "a".repeat(5000),
+      "'\"<>",
+      "",
+    ];
+    const names = [
+      "host",
+      "x-forwarded-host",
+      "x-forwarded-proto",
+      "x-forwarded-port",
+      "x-forwarded-for",
+      "x-forwarded-prefix",
+      "forwarded",
+      "x-original-url",
+      "x-rewrite-url",
+      "via",
+    ];
     for (const value of values) {
       const headers = Object.fromEntries(names.map((name) => [name, value]));
       const call = await request(us.host, { headers, body: aliceCalls(us, "system/listServices") });

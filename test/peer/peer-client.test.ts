@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import type { XmlRpcError } from "../../src/core/errors.ts";
 import { defineService } from "../../src/host/define-service.ts";
 import { t } from "../../src/host/wire-type.ts";
 import type { TransportRequest, TransportResponse } from "../../src/transport/transport.ts";
@@ -16,7 +15,6 @@ import {
   withBadSignature,
   withoutSignature,
   wrap,
-  type KeyedSite,
   type Rig,
 } from "../support/hosts.ts";
 
@@ -25,7 +23,10 @@ const LIST = "system/listServices";
 
 /** A host whose peer alice answers every request in the way that is given; what was asked is kept. */
 async function withAlice(
-  answer: (us: Rig, request: TransportRequest) => Uint8Array | string | TransportResponse | Promise<TransportResponse | Uint8Array>,
+  answer: (
+    us: Rig,
+    request: TransportRequest,
+  ) => Uint8Array | string | TransportResponse | Promise<TransportResponse | Uint8Array>,
   options: Parameters<typeof rig>[0] = {},
 ): Promise<Rig & { readonly asked: TransportRequest[] }> {
   const asked: TransportRequest[] = [];
@@ -40,8 +41,11 @@ async function withAlice(
 }
 
 /** Alice's answer to us, wrapped in any way. */
-const fromAlice = (us: Rig, document: Uint8Array = encodeResult("hello"), options: Partial<Parameters<typeof wrap>[1]> = {}) =>
-  wrap(document, { from: us.alice, to: us.ours, timestamp: new Date(us.clock.now()), ...options });
+const fromAlice = (
+  us: Rig,
+  document: Uint8Array = encodeResult("hello"),
+  options: Partial<Parameters<typeof wrap>[1]> = {},
+) => wrap(document, { from: us.alice, to: us.ours, timestamp: new Date(us.clock.now()), ...options });
 
 const list = (us: Rig) => us.host.call({ id: us.aliceId }, LIST);
 
@@ -57,7 +61,8 @@ describe("a call", () => {
       tls: "verify",
       maxBytes: 16 * 1024 * 1024,
     });
-    const sent = openBody(request!, us.alice);
+    const sent = openAnswer(request!.body!, us.alice);
+    expect(sent.form).toBe("signed and encrypted");
     expect(sent.senders).toEqual([us.host.wwwroot, us.host.wwwroot]);
     expect(decodeCall(sent.document)).toMatchObject({ method: LIST, params: ["x", 2] });
     expect(us.told("call.sent")).toMatchObject([{ method: LIST, peer: { wwwroot: us.alice.wwwroot } }]);
@@ -73,14 +78,6 @@ describe("a call", () => {
     await using us = await withAlice((self) => Buffer.concat([Buffer.from("\n \r\n"), fromAlice(self)]));
     expect(await list(us)).toBe("hello");
   });
-
-  /** What we sent, as alice reads it. */
-  const openBody = ({ body }: TransportRequest, reader: KeyedSite) => {
-    const { form, senders, document } = openAnswerOfCall(body!, reader);
-    expect(form).toBe("signed and encrypted");
-    return { senders, document };
-  };
-  const openAnswerOfCall = (body: Uint8Array, reader: KeyedSite) => openAnswer(body, reader);
 });
 
 describe("which methods may be called", () => {
@@ -106,26 +103,40 @@ describe("which methods may be called", () => {
     ["a/../b/cc", "MNET_CALL_METHOD_UNKNOWN"],
     ["", "MNET_CALL_METHOD_UNKNOWN"],
   ])("MNET-100 %j is refused here with %s, and nothing is sent", async (method, code) => {
-    await using us = await withAlice((self) => fromAlice(self), { services: [weather], alicePeer: { services: { weather: "publish" } } });
-    expect(await errorOf(() => us.host.call({ id: us.aliceId }, method))).toMatchObject({ code, method, peer: us.alice.wwwroot });
+    await using us = await withAlice((self) => fromAlice(self), {
+      services: [weather],
+      alicePeer: { services: { weather: "publish" } },
+    });
+    expect(await errorOf(() => us.host.call({ id: us.aliceId }, method))).toMatchObject({
+      code,
+      method,
+      peer: us.alice.wwwroot,
+    });
     expect(us.asked).toEqual([]);
   });
 
-  it.each(["subscribe", "both"] as const)("MNET-100 a method of a service with %s is called; all hosts count", async (flag) => {
-    await using us = await withAlice((self) => fromAlice(self, encodeResult("5")), { services: [weather] });
-    const place = { place: "Bern" };
-    expect(await codeOf(() => us.host.call({ id: us.aliceId }, weather.methods.now, place))).toBe("MNET_CALL_NOT_SUBSCRIBED");
-    await us.store.peers.setAllHostsServices({ weather: flag });
-    expect(await us.host.call({ id: us.aliceId }, weather.methods.now, place)).toBe(5);
-    expect(await us.host.call({ id: us.aliceId }, "weather/now", ["Bern"])).toBe("5");
-  });
+  it.each(["subscribe", "both"] as const)(
+    "MNET-100 a method of a service with %s is called; all hosts count",
+    async (flag) => {
+      await using us = await withAlice((self) => fromAlice(self, encodeResult("5")), { services: [weather] });
+      const place = { place: "Bern" };
+      expect(await codeOf(() => us.host.call({ id: us.aliceId }, weather.methods.now, place))).toBe(
+        "MNET_CALL_NOT_SUBSCRIBED",
+      );
+      await us.store.peers.setAllHostsServices({ weather: flag });
+      expect(await us.host.call({ id: us.aliceId }, weather.methods.now, place)).toBe(5);
+      expect(await us.host.call({ id: us.aliceId }, "weather/now", ["Bern"])).toBe("5");
+    },
+  );
 
   it("MNET-100 unchecked: any name that is one, and it is told", async () => {
     await using us = await withAlice((self) => fromAlice(self));
     expect(await us.host.call({ id: us.aliceId }, "some/thing", [1], { unchecked: true })).toBe("hello");
     expect(us.told("call.unchecked")).toMatchObject([{ method: "some/thing", level: "info" }]);
     for (const method of ["nonsense", "system/keyswap"]) {
-      expect(await codeOf(() => us.host.call({ id: us.aliceId }, method, [], { unchecked: true }))).toBe("MNET_CALL_METHOD_UNKNOWN");
+      expect(await codeOf(() => us.host.call({ id: us.aliceId }, method, [], { unchecked: true }))).toBe(
+        "MNET_CALL_METHOD_UNKNOWN",
+      );
     }
     expect(us.asked).toHaveLength(1);
   });
@@ -137,20 +148,30 @@ describe("which methods may be called", () => {
       alicePeer: { services: { weather: "subscribe" } },
     });
     const now = (params: object) => us.host.call({ id: us.aliceId }, weather.methods.now, params as { place: string });
-    expect(await errorOf(() => now({ place: 5 }))).toMatchObject({ code: "MNET_CALL_PARAMS_INVALID", path: "place", method: "weather/now" });
+    expect(await errorOf(() => now({ place: 5 }))).toMatchObject({
+      code: "MNET_CALL_PARAMS_INVALID",
+      path: "place",
+      method: "weather/now",
+    });
     expect(await codeOf(() => now({}))).toBe("MNET_CALL_PARAMS_INVALID");
     expect(us.asked).toEqual([]);
     expect(await now({ place: "Bern" })).toBe(5);
     for (const wrong of ["cold", -1, ["5"], { a: 5 }, true]) {
       result = wrong;
-      expect(await errorOf(() => now({ place: "Bern" }))).toMatchObject({ code: "MNET_CALL_RESULT_INVALID", peer: us.alice.wwwroot });
+      expect(await errorOf(() => now({ place: "Bern" }))).toMatchObject({
+        code: "MNET_CALL_RESULT_INVALID",
+        peer: us.alice.wwwroot,
+      });
     }
   });
 
   it("a method of nobody is refused", async () => {
     await using us = await rig();
     const method = { name: "a/bc", service: "a" } as unknown as Parameters<typeof us.host.call>[1];
-    expect(await errorOf(() => us.host.call({ id: us.aliceId }, method as never, {}))).toMatchObject({ code: "MNET_CONFIG_INVALID", option: "method" });
+    expect(await errorOf(() => us.host.call({ id: us.aliceId }, method as never, {}))).toMatchObject({
+      code: "MNET_CONFIG_INVALID",
+      option: "method",
+    });
   });
 
   it.each(["pending", "suspended"] as const)("a %s peer is not called", async (state) => {
@@ -196,9 +217,16 @@ describe("faults", () => {
 
   it("MNET-101 signed and encrypted: vouched for, code 0 of a Mahara too", async () => {
     const zero = Buffer.from(Buffer.from(encodeFault(1, "bad token")).toString().replace("<int>1<", "<int>0<"));
-    for (const [document, faultCode] of [[encodeFault(7012, "no"), 7012], [zero, 0]] as const) {
+    for (const [document, faultCode] of [
+      [encodeFault(7012, "no"), 7012],
+      [zero, 0],
+    ] as const) {
       await using us = await withAlice((self) => fromAlice(self, document));
-      expect(await errorOf(() => list(us))).toMatchObject({ code: "MNET_REMOTE_FAULT", faultCode, authenticated: true });
+      expect(await errorOf(() => list(us))).toMatchObject({
+        code: "MNET_REMOTE_FAULT",
+        faultCode,
+        authenticated: true,
+      });
     }
   });
 
@@ -214,19 +242,74 @@ describe("answers that nobody signed for us", () => {
     ["MNET-102", "a plain result", "MNET_ENVELOPE_NOT_ENCRYPTED", () => Buffer.from(encodeResult("x"))],
     ["MNET-102", "signed only", "MNET_ENVELOPE_NOT_ENCRYPTED", (us) => fromAlice(us, undefined, { form: "signed" })],
     ["MNET-102", "encrypted only", "MNET_ENVELOPE_NOT_SIGNED", (us) => fromAlice(us, undefined, { form: "encrypted" })],
-    ["MNET-102", "without the signature", "MNET_ENVELOPE_NOT_SIGNED", (us) => fromAlice(us, undefined, { damage: withoutSignature })],
-    ["MNET-102", "a bad signature", "MNET_ENVELOPE_SIGNATURE_INVALID", (us) => fromAlice(us, undefined, { damage: withBadSignature })],
-    ["MNET-102", "signed by another", "MNET_ENVELOPE_SIGNATURE_INVALID", (us) => wrap(encodeResult("x"), { from: mallory, to: us.ours, outer: us.alice.wwwroot, inner: us.alice.wwwroot })],
-    ["MNET-102", "a fault with a bad signature", "MNET_ENVELOPE_SIGNATURE_INVALID", (us) => fromAlice(us, encodeFault(1, "x"), { damage: withBadSignature })],
-    ["MNET-102", "encrypted to another", "MNET_ENVELOPE_DECRYPTION_FAILED", (us) => wrap(encodeResult("x"), { from: us.alice, to: mallory })],
-    ["MNET-103", "as from another", "MNET_ENVELOPE_SENDER_MISMATCH", (us) => wrap(encodeResult("x"), { from: mallory, to: us.ours })],
-    ["MNET-103", "as from another, signed with alice's key", "MNET_ENVELOPE_SENDER_MISMATCH", (us) => fromAlice(us, undefined, { outer: mallory.wwwroot, inner: mallory.wwwroot })],
-    ["MNET-103", "another inside", "MNET_ENVELOPE_SENDER_MISMATCH", (us) => fromAlice(us, undefined, { inner: mallory.wwwroot })],
-    ["MNET-103", "another outside", "MNET_ENVELOPE_SENDER_MISMATCH", (us) => fromAlice(us, undefined, { outer: mallory.wwwroot })],
-    ["MNET-103", "our own message", "MNET_ENVELOPE_SENDER_MISMATCH", (us) => wrap(encodeResult("x"), { from: us.ours, to: us.ours })],
+    [
+      "MNET-102",
+      "without the signature",
+      "MNET_ENVELOPE_NOT_SIGNED",
+      (us) => fromAlice(us, undefined, { damage: withoutSignature }),
+    ],
+    [
+      "MNET-102",
+      "a bad signature",
+      "MNET_ENVELOPE_SIGNATURE_INVALID",
+      (us) => fromAlice(us, undefined, { damage: withBadSignature }),
+    ],
+    [
+      "MNET-102",
+      "signed by another",
+      "MNET_ENVELOPE_SIGNATURE_INVALID",
+      (us) => wrap(encodeResult("x"), { from: mallory, to: us.ours, outer: us.alice.wwwroot, inner: us.alice.wwwroot }),
+    ],
+    [
+      "MNET-102",
+      "a fault with a bad signature",
+      "MNET_ENVELOPE_SIGNATURE_INVALID",
+      (us) => fromAlice(us, encodeFault(1, "x"), { damage: withBadSignature }),
+    ],
+    [
+      "MNET-102",
+      "encrypted to another",
+      "MNET_ENVELOPE_DECRYPTION_FAILED",
+      (us) => wrap(encodeResult("x"), { from: us.alice, to: mallory }),
+    ],
+    [
+      "MNET-103",
+      "as from another",
+      "MNET_ENVELOPE_SENDER_MISMATCH",
+      (us) => wrap(encodeResult("x"), { from: mallory, to: us.ours }),
+    ],
+    [
+      "MNET-103",
+      "as from another, signed with alice's key",
+      "MNET_ENVELOPE_SENDER_MISMATCH",
+      (us) => fromAlice(us, undefined, { outer: mallory.wwwroot, inner: mallory.wwwroot }),
+    ],
+    [
+      "MNET-103",
+      "another inside",
+      "MNET_ENVELOPE_SENDER_MISMATCH",
+      (us) => fromAlice(us, undefined, { inner: mallory.wwwroot }),
+    ],
+    [
+      "MNET-103",
+      "another outside",
+      "MNET_ENVELOPE_SENDER_MISMATCH",
+      (us) => fromAlice(us, undefined, { outer: mallory.wwwroot }),
+    ],
+    [
+      "MNET-103",
+      "our own message",
+      "MNET_ENVELOPE_SENDER_MISMATCH",
+      (us) => wrap(encodeResult("x"), { from: us.ours, to: us.ours }),
+    ],
     ["MNET-102", "a broken envelope", "MNET_ENVELOPE_MALFORMED", () => Buffer.from("<encryptedMessage>")],
     ["MNET-102", "a cut envelope", "MNET_ENVELOPE_MALFORMED", (us) => fromAlice(us).subarray(0, -10)],
-    ["MNET-102", "an envelope and more", "MNET_ENVELOPE_MALFORMED", (us) => Buffer.concat([fromAlice(us), Buffer.from("x")])],
+    [
+      "MNET-102",
+      "an envelope and more",
+      "MNET_ENVELOPE_MALFORMED",
+      (us) => Buffer.concat([fromAlice(us), Buffer.from("x")]),
+    ],
   ];
   it.each(cases)("%s %s → %s", async (_id, _name, code, answer) => {
     await using us = await withAlice(answer);
@@ -243,19 +326,28 @@ describe("answers that nobody signed for us", () => {
 
   it("MNET-109 an answer to an archived key of ours is read", async () => {
     const old = keyedSite("https://host.example/moodle", 2);
-    await using us = await withAlice((self) => wrap(encodeResult("late"), { from: self.alice, to: old }), { archived: [old] });
+    await using us = await withAlice((self) => wrap(encodeResult("late"), { from: self.alice, to: old }), {
+      archived: [old],
+    });
     expect(await list(us)).toBe("late");
   });
 
   it.each([
-    ["a call", '<methodCall><methodName>a/bc</methodName></methodCall>', "MNET_XMLRPC_UNEXPECTED_ROOT"],
+    ["a call", "<methodCall><methodName>a/bc</methodName></methodCall>", "MNET_XMLRPC_UNEXPECTED_ROOT"],
     ["no XML-RPC", "hello", "MNET_XMLRPC_MALFORMED"],
-    ["a result without a value", "<methodResponse><params></params></methodResponse>", "MNET_XMLRPC_MALFORMED"],
-    ["too deep", `<methodResponse><params><param><value>${"<array><data><value>".repeat(40)}${"</value></data></array>".repeat(40)}</value></param></params></methodResponse>`, "MNET_XMLRPC_LIMIT"],
+    [
+      "two results",
+      "<methodResponse><params><param><value/></param><param><value/></param></params></methodResponse>",
+      "MNET_XMLRPC_MALFORMED",
+    ],
+    [
+      "too deep",
+      `<methodResponse><params><param><value>${"<array><data><value>".repeat(40)}${"</value></data></array>".repeat(40)}</value></param></params></methodResponse>`,
+      "MNET_XMLRPC_LIMIT",
+    ],
   ])("SEC-022 signed, but %s", async (_, document, code) => {
     await using us = await withAlice((self) => fromAlice(self, Buffer.from(document)));
-    const error = await errorOf(() => list(us));
-    expect(error.code satisfies XmlRpcError["code"] | string).toBe(code);
+    expect(await codeOf(() => list(us))).toBe(code);
   });
 });
 
@@ -269,7 +361,9 @@ describe("clocks", () => {
     [-16, undefined, [-16_000]],
     [-7200, undefined, [-7_200_000]],
   ])("MNET-104 SEC-035 an answer of %i s → %s", async (seconds, code, offsets) => {
-    await using us = await withAlice((self) => fromAlice(self, undefined, { timestamp: new Date(self.clock.now() + seconds * 1000) }));
+    await using us = await withAlice((self) =>
+      fromAlice(self, undefined, { timestamp: new Date(self.clock.now() + seconds * 1000) }),
+    );
     if (code) expect(await errorOf(() => list(us))).toMatchObject({ code, offsetMs: seconds * 1000 });
     else expect(await list(us)).toBe("hello");
     expect(us.told("clock.off").map(({ offsetMs }) => offsetMs)).toEqual(offsets);
@@ -277,7 +371,10 @@ describe("clocks", () => {
 
   it("MNET-104 half of the round trip is taken off", async () => {
     // Ten seconds pass on the way, so an answer 19 s ahead of the sending is 14 s ahead, and one of 21 s 16 s.
-    for (const [seconds, code] of [[19, "accepted"], [21, "MNET_PEER_CLOCK_AHEAD"]] as const) {
+    for (const [seconds, code] of [
+      [19, "accepted"],
+      [21, "MNET_PEER_CLOCK_AHEAD"],
+    ] as const) {
       await using us = await withAlice(async (self) => {
         const timestamp = new Date(self.clock.now() + seconds * 1000);
         await self.clock.advance(10_000);
@@ -308,24 +405,49 @@ describe("no answer at all", () => {
     ["a page with status 404", { status: 404, headers: {}, body: Buffer.from(page) }, "MNET_TRANSPORT_STATUS", false],
     ["a page with status 503", { status: 503, headers: {}, body: Buffer.from(page) }, "MNET_TRANSPORT_STATUS", true],
     ["status 429", { status: 429, headers: {}, body: Buffer.alloc(0) }, "MNET_TRANSPORT_STATUS", true],
-    ["a broken envelope with status 500", { status: 500, headers: {}, body: Buffer.from("<encryptedMessage>") }, "MNET_TRANSPORT_STATUS", true],
-    ["a redirect", { status: 302, headers: { location: "http://127.0.0.1/" }, body: Buffer.alloc(0) }, "MNET_TRANSPORT_REDIRECT", false],
-    ["a permanent redirect", { status: 308, headers: { location: "https://alice.example/" }, body: Buffer.alloc(0) }, "MNET_TRANSPORT_REDIRECT", false],
+    [
+      "a broken envelope with status 500",
+      { status: 500, headers: {}, body: Buffer.from("<encryptedMessage>") },
+      "MNET_TRANSPORT_STATUS",
+      true,
+    ],
+    [
+      "a redirect",
+      { status: 302, headers: { location: "http://127.0.0.1/" }, body: Buffer.alloc(0) },
+      "MNET_TRANSPORT_REDIRECT",
+      false,
+    ],
+    [
+      "a permanent redirect",
+      { status: 308, headers: { location: "https://alice.example/" }, body: Buffer.alloc(0) },
+      "MNET_TRANSPORT_REDIRECT",
+      false,
+    ],
   ] as const)("%s → %s", async (_, answer, code, retryable) => {
     await using us = await withAlice(() => answer as TransportResponse);
-    expect(await errorOf(() => list(us))).toMatchObject({ code, retryable, peer: us.alice.wwwroot, url: "https://alice.example/mnet/xmlrpc/server.php" });
+    expect(await errorOf(() => list(us))).toMatchObject({
+      code,
+      retryable,
+      peer: us.alice.wwwroot,
+      url: "https://alice.example/mnet/xmlrpc/server.php",
+    });
     expect(us.asked).toHaveLength(1);
   });
 
   it("a body over the limit", async () => {
-    await using us = await withAlice((self) => fromAlice(self, encodeResult("x".repeat(20_000))), { limits: { responseBytes: 10_000 } });
+    await using us = await withAlice((self) => fromAlice(self, encodeResult("x".repeat(20_000))), {
+      limits: { responseBytes: 10_000 },
+    });
     expect(await codeOf(() => list(us))).toBe("MNET_ENVELOPE_TOO_LARGE");
     expect(us.asked[0]!.maxBytes).toBe(10_000);
   });
 
   it("MNET-074 a slow peer, with a time limit of its own", async () => {
     await using us = await withAlice(
-      (_, { signal }) => new Promise<never>((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error))),
+      (_, { signal }) =>
+        new Promise<never>((_resolve, reject) =>
+          signal.addEventListener("abort", () => reject(signal.reason as Error)),
+        ),
       { alicePeer: { settings: { timeoutMs: 2000 } } },
     );
     const outcome = errorOf(() => list(us));

@@ -15,13 +15,17 @@ describe("parseWwwroot", () => {
     expect(parseWwwroot("https://a.example//")).toBe("https://a.example/");
   });
 
-  it.each(["HTTPS://a.example", "https://A.example", "https://a.example:443", "https://a.example/Path", "https://www.a.example"])(
-    "MNET-002 %s stays as it is, or is refused",
-    async (url) => {
-      if (url.startsWith("https")) expect(parseWwwroot(url)).toBe(url);
-      else expect(await errorOf(() => parseWwwroot(url))).toMatchObject({ code: "MNET_CONFIG_INVALID", option: "wwwroot" });
-    },
-  );
+  it.each([
+    "HTTPS://a.example",
+    "https://A.example",
+    "https://a.example:443",
+    "https://a.example/Path",
+    "https://www.a.example",
+  ])("MNET-002 %s stays as it is, or is refused", async (url) => {
+    if (url.startsWith("https")) expect(parseWwwroot(url)).toBe(url);
+    else
+      expect(await errorOf(() => parseWwwroot(url))).toMatchObject({ code: "MNET_CONFIG_INVALID", option: "wwwroot" });
+  });
 
   it.each([
     "",
@@ -153,7 +157,8 @@ describe("canonicalWwwroot", () => {
   });
 
   it("SEC-085 is its own canonical form", () => {
-    for (const [spelling] of CONFUSABLE) expect(canonicalWwwroot(canonical(spelling) as Wwwroot)).toBe(canonical(spelling));
+    for (const [spelling] of CONFUSABLE)
+      expect(canonicalWwwroot(canonical(spelling) as Wwwroot)).toBe(canonical(spelling));
   });
 });
 

@@ -33,6 +33,35 @@ switch (action) {
     say(lost);
     break;
   }
+  case "remember": {
+    // Numbers as keys; says which of them it was the first with.
+    await store.open();
+    const first: number[] = [];
+    for (let key = 0; key < Number(argument); key += 1) {
+      const { seen } = await store.replay.remember(1 as PeerId, `${key}`, { until: 9, maxEntries: 1000 }, 1);
+      if (seen === "first") first.push(key);
+    }
+    say(first);
+    break;
+  }
+  case "remember-and-wait":
+    await store.open();
+    say(await store.replay.remember(1 as PeerId, argument, { until: 9, maxEntries: 9 }, 1));
+    await new Promise((resolve) => setTimeout(resolve, 60_000));
+    break;
+  case "count":
+    for (let turn = 0; turn < 100; turn += 1) {
+      await store.stats.add(1 as PeerId, {
+        callsIn: 1,
+        callsOut: 2,
+        bytesIn: 3,
+        bytesOut: 4,
+        faultsByCode: { [argument]: 1, 7: 1 },
+        latencies: [0, 1],
+      });
+    }
+    say("counted");
+    break;
   case "prepare":
     await store.open();
     await store.keys.prepare({

@@ -1,4 +1,14 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -6,7 +16,7 @@ import Database from "libsql";
 import { Kysely, sql } from "kysely";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ConfigError, StoreError } from "../../src/core/errors.ts";
-import type { Fingerprint, Wwwroot } from "../../src/core/ids.ts";
+import type { Fingerprint, PeerId, Wwwroot } from "../../src/core/ids.ts";
 import type { Store } from "../../src/host/store.ts";
 import type { StoredKey } from "../../src/keys/key-store.ts";
 import type { PeerRecord } from "../../src/peer/peer-store.ts";
@@ -14,7 +24,9 @@ import { openStore, type StoreOptions } from "../../src/stores/open-store.ts";
 import { libsqlEngine } from "../../src/stores/sql/libsql-driver.ts";
 import { sqliteError } from "../../src/stores/sql/sqlite-error.ts";
 
-const TABLES = ["key", "log", "migration", "peer", "site"].map((name) => `mnet_${name}`);
+const TABLES = ["key", "log", "migration", "peer", "replay", "replay_peer", "site", "stats"].map(
+  (name) => `mnet_${name}`,
+);
 
 let directory = "";
 let file = "";
@@ -87,7 +99,7 @@ describe("open", () => {
   test("makes a new file ready, and only then", async () => {
     const store = storeOf();
     expect(existsSync(file)).toBe(false);
-    expect((await store.pendingMigrations()).map(({ name }) => name)).toEqual(["0001-keys-peers-log"]);
+    expect((await store.pendingMigrations()).map(({ name }) => name)).toEqual(["0001-base"]);
     await store.open();
     expect(await store.pendingMigrations()).toEqual([]);
     expect(tablesOf(byHand())).toEqual(TABLES);
@@ -104,7 +116,7 @@ describe("open", () => {
     const store = storeOf();
     expect(await failure(store.open())).toMatchObject({ code: "MNET_STORE_MIGRATION_NEEDED", retryable: false });
     expect(tablesOf(byHand())).toEqual(["users"]);
-    expect((await store.migrate()).applied).toEqual(["0001-keys-peers-log"]);
+    expect((await store.migrate()).applied).toEqual(["0001-base"]);
     expect((await store.migrate()).applied).toEqual([]);
     await store.open();
     expect(tablesOf(byHand())).toEqual([...TABLES, "users"]);
@@ -264,10 +276,58 @@ describe("the file", () => {
     const engine = libsqlEngine(file);
     opened.push(engine);
     const db = new Kysely<unknown>({ dialect: engine.dialect });
-    const value = async (name: string): Promise<unknown> => (await sql.raw(`pragma ${name}`).execute(db)).rows[0];
+    const swift = new Kysely<unknown>({ dialect: engine.swiftDialect });
+    const value = async (name: string, by = db): Promise<unknown> =>
+      (await sql.raw(`pragma ${name}`).execute(by)).rows[0];
     expect(await value("journal_mode")).toEqual({ journal_mode: "wal" });
     expect(await value("synchronous")).toEqual({ synchronous: 2 }); // FULL
     expect(await value("foreign_keys")).toEqual({ foreign_keys: 1 });
+    expect(await value("secure_delete")).toEqual({ secure_delete: 1 });
+    // Turn by turn on one connection, in transactions and out of them, and after a failure.
+    expect(await value("synchronous", swift)).toEqual({ synchronous: 1 }); // NORMAL
+    expect(await value("synchronous")).toEqual({ synchronous: 2 });
+    const within = (by: Kysely<unknown>) =>
+      by.transaction().execute(async (trx) => (await sql`pragma synchronous`.execute(trx)).rows[0]);
+    expect(await within(swift)).toEqual({ synchronous: 1 });
+    expect(await within(db)).toEqual({ synchronous: 2 });
+    await expect(swift.transaction().execute(() => Promise.reject(new Error("no")))).rejects.toThrow("no");
+    expect(await within(db)).toEqual({ synchronous: 2 });
+  });
+
+  test("SEC-050 SEC-051 holds no byte of a revoked or forgotten key, nor does the log beside it", async () => {
+    const store = await ready();
+    const other = await ready();
+    const secret = (name: string): Buffer => Buffer.from(`private half of ${name} `.repeat(80));
+    const names = Array.from({ length: 12 }, (_, index) => `key ${index}.`);
+    for (const [index, name] of names.entries()) {
+      await store.keys.prepare({ ...key(name), privateKey: secret(name), createdAt: index });
+      const before = names[index - 1] as Fingerprint | undefined;
+      expect(await other.keys.promote(name as Fingerprint, before, index)).toBe(true);
+    }
+    const found = (): readonly string[] => {
+      const bytes = readdirSync(directory).map((name) => readFileSync(join(directory, name)));
+      return names.filter((name) => bytes.some((one) => one.includes(`private half of ${name}`)));
+    };
+    expect(found()).toEqual(names);
+    for (const name of names.slice(3, 6)) await store.keys.revoke(name as Fingerprint);
+    expect(found()).toEqual([...names.slice(0, 3), ...names.slice(6)]);
+    await other.keys.prune(3, 0);
+    expect(found()).toEqual(names.slice(8));
+    expect((await store.keys.list()).map(({ state }) => state)).toEqual([
+      "current",
+      ...["archived", "archived", "archived"],
+      ...["revoked", "revoked", "revoked"],
+    ]);
+  });
+
+  test("SEC-050 a reader who stays puts off the cleaning of the log, and not the revoking", async () => {
+    const store = await ready();
+    await store.keys.prepare(key("a"));
+    const reader = byHand();
+    reader.exec("begin; select * from mnet_key");
+    await store.keys.revoke("a" as Fingerprint);
+    expect(await store.keys.list()).toMatchObject([{ state: "revoked", privateKey: new Uint8Array() }]);
+    reader.exec("commit");
   });
 
   test("that is no database is told", async () => {
@@ -383,6 +443,65 @@ describe("close", () => {
     const opening = store.open();
     await store.close();
     expect(await failure(opening)).toMatchObject({ code: "MNET_STORE_UNAVAILABLE" });
+  });
+});
+
+describe("replay", () => {
+  const remember = (store: Store, key: string, maxEntries: number, peer = 1) =>
+    store.replay.remember(peer as PeerId, key, { until: 9, maxEntries }, 1);
+
+  async function filled(count: number): Promise<Store> {
+    const store = await ready();
+    for (let index = 0; index < count; index += 1) await remember(store, `${index}`, count);
+    return store;
+  }
+
+  test("SEC-084 prune removes exactly what is forgotten, of all peers", async () => {
+    const store = await ready();
+    for (let index = 0; index < 900; index += 1) {
+      const limits = { until: index < 870 ? 5 : 6, maxEntries: 1000 };
+      await store.replay.remember((index % 2) as PeerId, `${index}`, limits, 1);
+    }
+    expect(await store.replay.prune(5, 1)).toBe(1);
+    expect(await store.replay.prune(5, 449)).toBe(449);
+    expect(await store.replay.prune(5, 1000)).toBe(420);
+    expect(await store.replay.prune(5, 1000)).toBe(0);
+    expect(byHand().prepare("select entries from mnet_replay_peer").all()).toEqual([{ entries: 15 }, { entries: 15 }]);
+  });
+
+  test("SEC-084 a bound that falls far is reached bit by bit, the oldest first", async () => {
+    const store = await filled(2500);
+    expect(await remember(store, "a", 10)).toEqual({ seen: "first", evicted: 1000 });
+    expect(await remember(store, "b", 10)).toEqual({ seen: "first", evicted: 1000 });
+    expect(await remember(store, "c", 10)).toEqual({ seen: "first", evicted: 493 });
+    expect(await remember(store, "d", 10)).toEqual({ seen: "first", evicted: 1 });
+    expect(byHand().prepare("select entries, newest from mnet_replay_peer").all()).toEqual([
+      { entries: 10, newest: 2504 },
+    ]);
+    for (const key of ["d", "c", "b", "a", "2499", "2494"]) expect((await remember(store, key, 10)).seen).toBe("again");
+    expect((await remember(store, "2493", 10)).seen).toBe("first");
+  });
+
+  test("counts again where somebody deleted rows by hand, and forgets nothing for it", async () => {
+    const store = await filled(20);
+    byHand().exec("delete from mnet_replay where age < 20");
+    for (const key of ["a", "b", "c"]) {
+      expect(await remember(store, key, 20)).toEqual({ seen: "first", evicted: 0 });
+    }
+    for (const key of ["19", "a", "b", "c"]) expect((await remember(store, key, 20)).seen).toBe("again");
+    byHand().exec("delete from mnet_replay_peer");
+    expect(await remember(store, "d", 4)).toEqual({ seen: "first", evicted: 1 });
+    expect(byHand().prepare("select entries, newest from mnet_replay_peer").all()).toEqual([
+      { entries: 4, newest: 24 },
+    ]);
+  });
+
+  test("SEC-084 a peer that is at its bound stays there", async () => {
+    const store = await filled(50);
+    for (let index = 0; index < 500; index += 1) {
+      expect((await remember(store, `more ${index}`, 50)).evicted).toBe(1);
+    }
+    expect(byHand().prepare("select count(*) as count from mnet_replay").all()).toEqual([{ count: 50 }]);
   });
 });
 

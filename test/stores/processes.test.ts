@@ -95,7 +95,7 @@ async function together(count: number, args: (index: number) => readonly string[
 describe("several processes on one file", () => {
   test("migrate at once: one does it, nobody fails", async () => {
     const applied = await together(4, () => ["migrate", file]);
-    expect(applied.flat()).toEqual(["0001-keys-peers-log"]);
+    expect(applied.flat()).toEqual(["0001-base"]);
     const store = openStore(`sqlite:${file}`);
     await store.open();
     expect(await store.peers.generation()).toBe(1);
@@ -143,6 +143,40 @@ describe("several processes on one file", () => {
     const peer = await store.peers.find(1 as PeerId);
     expect(peer?.version).toBe(61);
     expect([...(peer?.name ?? "")].sort().join("")).toBe("x".repeat(20) + "y".repeat(20) + "z".repeat(20));
+    await store.close();
+  });
+
+  test("SEC-033 remember the same messages at once: each is first in one of them", async () => {
+    const first = (await together(4, () => ["remember", file, "100"])) as readonly (readonly number[])[];
+    expect(first.flat().sort((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, key) => key));
+    const store = openStore(`sqlite:${file}`);
+    expect(await store.replay.prune(9, 1000)).toBe(100);
+    await store.close();
+  });
+
+  test("SEC-033 a message that was taken is remembered after the process was killed", async () => {
+    const child = await start("remember-and-wait", file, "abc");
+    child.go();
+    expect(await child.hear()).toEqual({ seen: "first", evicted: 0 });
+    await child.kill();
+    const store = openStore(`sqlite:${file}`);
+    await store.open();
+    expect((await store.replay.remember(1 as PeerId, "abc", { until: 9, maxEntries: 9 }, 1)).seen).toBe("again");
+    await store.close();
+  });
+
+  test("count at once: no addition is lost", async () => {
+    const store = openStore(`sqlite:${file}`);
+    await store.open();
+    await together(3, (index) => ["count", file, `${index}`]);
+    expect(await store.stats.get(1 as PeerId)).toEqual({
+      callsIn: 300,
+      callsOut: 600,
+      bytesIn: 900,
+      bytesOut: 1200,
+      faultsByCode: { 0: 100, 1: 100, 2: 100, 7: 300 },
+      latencies: [0, 300],
+    });
     await store.close();
   });
 

@@ -138,6 +138,7 @@ export async function rig({
     wwwroot: OUR_WWWROOT,
     name: "Our host",
     store,
+    maintenance: "manual",
     clock,
     transport: noTransport,
     observer: (event) => void events.push(event),
@@ -159,12 +160,16 @@ export async function rig({
 /** Nobody can be reached. */
 export const noTransport: Transport = {
   exchange: ({ url }) =>
-    Promise.reject(new TransportError("MNET_TRANSPORT_UNREACHABLE", "There is no network.", { url: url.href, retryable: true })),
+    Promise.reject(
+      new TransportError("MNET_TRANSPORT_UNREACHABLE", "There is no network.", { url: url.href, retryable: true }),
+    ),
 };
 
 /** Leads every request to one function, which answers with a body or a whole response. */
 export const transportTo = (
-  answer: (request: TransportRequest) => Uint8Array | string | TransportResponse | Promise<Uint8Array | TransportResponse>,
+  answer: (
+    request: TransportRequest,
+  ) => Uint8Array | string | TransportResponse | Promise<Uint8Array | TransportResponse>,
 ): Transport => ({
   async exchange(request) {
     const given = await answer(request);
@@ -210,13 +215,11 @@ export function wrap(
 /** Makes the signature one of nothing. */
 export const withBadSignature = (signed: Buffer): Buffer =>
   Buffer.from(
-    signed
-      .toString("latin1")
-      .replace(/<SignatureValue>([^<]*)/, (_, value: string) => {
-        const bytes = Buffer.from(value, "base64");
-        bytes[7]! ^= 1;
-        return `<SignatureValue>${bytes.toString("base64")}`;
-      }),
+    signed.toString("latin1").replace(/<SignatureValue>([^<]*)/, (_, value: string) => {
+      const bytes = Buffer.from(value, "base64");
+      bytes[7]! ^= 1;
+      return `<SignatureValue>${bytes.toString("base64")}`;
+    }),
     "latin1",
   );
 

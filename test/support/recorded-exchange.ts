@@ -38,7 +38,8 @@ export const keysOf = ({ recording, keys }: RecordedRequest, wwwroot: string): K
 
 /** The key that others had of a site at that moment: its current one, where the fixture does not say otherwise. */
 export const keyOf = (exchange: RecordedRequest, wwwroot: string): KeyPair => {
-  const pinned = exchange.name === "fault.bad-signature" ? recordedKeyPair(exchange.recording, PINNED_BY_MAHARA) : undefined;
+  const pinned =
+    exchange.name === "fault.bad-signature" ? recordedKeyPair(exchange.recording, PINNED_BY_MAHARA) : undefined;
   const pair = (wwwroot === exchange.to ? undefined : pinned) ?? keysOf(exchange, wwwroot)[0];
   if (!pair) throw new Error(`No key of ${wwwroot} was recorded.`);
   return pair;
@@ -66,6 +67,7 @@ export async function recordedReceiver(
     name: "Recorded site",
     store,
     services: options.services ?? [],
+    maintenance: "manual",
     clock: fakeClock(new Date(recordedAt * 1000)),
     transport: noTransport,
     observer: (event) => void events.push(event),

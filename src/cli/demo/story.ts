@@ -30,6 +30,8 @@ export class Story {
   readonly #alpha: DemoSite;
   readonly #beta: DemoSite;
   readonly #narrator: Narrator;
+  /** A request that somebody on the way kept. */
+  #overheard: Uint8Array | undefined;
 
   constructor(alpha: DemoSite, beta: DemoSite, narrator: Narrator) {
     this.#alpha = alpha;
@@ -132,7 +134,9 @@ export class Story {
     const answer = await this.#beta.host.call(await this.#toAlpha(), greeting.methods.hello, { to });
     this.#narrator.tell(`${this.#beta.name} calls greeting/hello({ to: "${to}" })`);
     this.#narrator.check(answer === greet(this.#alpha.name, to), `the answer is "${answer}"`);
-    await this.#lookInto(this.#beta, this.#alpha, lastOf(this.#beta.recorded));
+    const exchange = lastOf(this.#beta.recorded);
+    await this.#lookInto(this.#beta, this.#alpha, exchange);
+    this.#overheard = exchange.request;
   }
 
   /** A service of one's own: described once, typed and checked on both sides. */
@@ -247,8 +251,15 @@ export class Story {
       "a well-made message of a site that is not a peer: fault 7020",
     );
 
+    const keys = [...(await this.#beta.keys()), ...(await this.#alpha.keys())];
+    const repeated = explain(await this.#post(this.#overheard ?? call), keys);
+    check(
+      repeated.document?.faultCode === 7000 && this.#lastRefusal() === "MNET_ENVELOPE_REPLAYED",
+      `a genuine request of ${this.#beta.name}, overheard and sent again: fault 7000`,
+    );
+
     const forged = await this.#post(await seal(call, { sender: this.#beta.wwwroot, key, recipient }));
-    const answer = explain(forged, [...(await this.#beta.keys()), ...(await this.#alpha.keys())]);
+    const answer = explain(forged, keys);
     check(
       answer.document?.faultCode === 710 && this.#lastRefusal() === "MNET_ENVELOPE_SIGNATURE_INVALID",
       `a message in the name of ${this.#beta.name}, signed with another key: fault 710`,

@@ -250,7 +250,7 @@ class Explainer {
     const layer: SignedLayer = {
       sender: message.sender,
       timestamp: timestamp.toISOString(),
-      ...(now && { ageSeconds: Math.round((now.getTime() - timestamp.getTime()) / 1000) }),
+      ...(now && { ageSeconds: Math.floor(now.getTime() / 1000) - message.timestamp }),
       signatureBytes: message.signature.length,
       digest,
       algorithms: {

@@ -35,7 +35,7 @@ export interface SqliteDatabase {
 const BUSY_TIMEOUT_MS = 5000;
 const LONGEST_PAUSE_MS = 25;
 
-/** How often to ask for a moment in which nobody reads or writes, and how long to wait in between. */
+/** How often to look for a moment in which nobody reads or writes, and how long to wait in between. */
 const SCRUB_ATTEMPTS = 20;
 const SCRUB_PAUSE_MS = 25;
 
@@ -81,11 +81,15 @@ export function sqliteEngine(open: () => Promise<SqliteDatabase>): SqlEngine {
     },
     migrating: (db, work) => db.transaction().execute(work),
     async scrub(db) {
-      // The log beside the file has the old pages until it is emptied, which others who read or write put off.
-      for (let attempt = 1; attempt <= SCRUB_ATTEMPTS; attempt += 1) {
-        const { rows } = await sql<{ busy: number }>`pragma wal_checkpoint(truncate)`.execute(db);
-        if (rows[0]?.busy === 0) return;
-        await setTimeout(SCRUB_PAUSE_MS);
+      try {
+        // The log beside the file has the old pages until it is emptied, which others who read or write put off.
+        for (let attempt = 1; attempt <= SCRUB_ATTEMPTS; attempt += 1) {
+          const { rows } = await sql<{ busy: number }>`pragma wal_checkpoint(truncate)`.execute(db);
+          if (rows[0]?.busy === 0) return;
+          await setTimeout(SCRUB_PAUSE_MS);
+        }
+      } catch {
+        // What was changed is changed. The log is emptied later, at the latest when everybody has closed the file.
       }
     },
     close: () => driver.close(),
@@ -112,13 +116,13 @@ class SqliteDriver implements Driver {
     this.#open = open;
   }
 
-  /** The driver of a second Kysely on this connection, whose transactions do not wait for the disk. */
+  /** The driver of a second Kysely on this connection, which does not wait for the disk. */
   swift(): Driver {
     return {
       init: () => this.init(),
-      acquireConnection: () => this.acquireConnection(),
+      acquireConnection: () => this.#acquire("normal"),
       releaseConnection: (connection: SqliteConnection) => this.releaseConnection(connection),
-      beginTransaction: (connection: SqliteConnection, settings) => this.#begin(connection, settings, "normal"),
+      beginTransaction: (connection: SqliteConnection, settings) => this.beginTransaction(connection, settings),
       commitTransaction: (connection: SqliteConnection) => this.commitTransaction(connection),
       rollbackTransaction: (connection: SqliteConnection) => this.rollbackTransaction(connection),
       destroy: () => this.destroy(),
@@ -163,11 +167,21 @@ class SqliteDriver implements Driver {
   }
 
   async acquireConnection(): Promise<SqliteConnection> {
+    return this.#acquire("full");
+  }
+
+  async #acquire(synchronous: Synchronous): Promise<SqliteConnection> {
     const release = await this.#turn();
     try {
       this.#refuseIfClosed();
       if (!this.#database) throw new TypeError("The driver was not initialised.");
-      return new SqliteConnection(this.#database, release);
+      const connection = new SqliteConnection(this.#database, release);
+      if (this.#synchronous !== synchronous) {
+        // Costs 3 µs, and cannot be done inside a transaction.
+        await connection.control(`pragma synchronous = ${synchronous}`);
+        this.#synchronous = synchronous;
+      }
+      return connection;
     } catch (error) {
       release();
       throw error;
@@ -179,15 +193,6 @@ class SqliteDriver implements Driver {
   }
 
   async beginTransaction(connection: SqliteConnection, settings: TransactionSettings): Promise<void> {
-    await this.#begin(connection, settings, "full");
-  }
-
-  async #begin(connection: SqliteConnection, settings: TransactionSettings, synchronous: Synchronous): Promise<void> {
-    if (this.#synchronous !== synchronous) {
-      // Costs 3 µs, and cannot be done inside a transaction.
-      await connection.control(`pragma synchronous = ${synchronous}`);
-      this.#synchronous = synchronous;
-    }
     // A transaction that reads first and writes later could not wait for a lock then: what it has read would be old.
     await connection.control(settings.accessMode === "read only" ? "begin" : "begin immediate");
   }

@@ -1,0 +1,63 @@
+import { Command } from "commander";
+import type { RotationReport } from "../../host/key-administration.ts";
+import type { CliIo } from "../cli-io.ts";
+import { EXIT, type ExitCode } from "../exit-code.ts";
+import { withSite, withSiteOptions, type SiteOptions } from "./open-site.ts";
+import { show } from "./show.ts";
+
+type Options = SiteOptions & { readonly json?: boolean };
+
+/** `mnet keys …`: our own keys. */
+export function keysCommand(io: CliIo, finish: (code: ExitCode) => void): Command {
+  const keys = new Command("keys").description("Show, rotate and revoke the site's own keys.");
+  const add = (name: string, description: string): Command =>
+    withSiteOptions(keys.command(name).description(description)).option("--json", "for programs");
+
+  add("show", "List the keys, newest first.").action((options: Options) =>
+    withSite(options, async (host) => {
+      const all = await host.keys.all();
+      show(io, options.json, all, {
+        head: ["fingerprint", "state", "from", "until", "bits"],
+        rows: all.map((key) => [key.fingerprint, key.state, key.notBefore, key.notAfter, key.modulusBits]),
+      });
+    }),
+  );
+  add("rotate", "Make a new key, archive the old one and tell every peer.")
+    .option("--dry-run", "change nothing; say what each peer would see")
+    .action((options: Options & { readonly dryRun?: boolean }) =>
+      withSite(options, async (host) => {
+        finish(showRotation(io, options, await host.keys.rotate({ dryRun: options.dryRun })));
+      }),
+    );
+  add("revoke <fingerprint>", "For a stolen key: it never opens anything again.")
+    .requiredOption("--reason <text>", "for the log")
+    .action((fingerprint: string, options: Options & { readonly reason: string }) =>
+      withSite(options, async (host) => {
+        finish(showRotation(io, options, await host.keys.revoke(fingerprint, { reason: options.reason })));
+      }),
+    );
+  withSiteOptions(keys.command("export-certificate").description("Print the current certificate, for other sites.")).action(
+    (options: Options) =>
+      withSite(options, async (host) => {
+        io.stdout.write((await host.keys.current()).certificate);
+      }),
+  );
+  return keys;
+}
+
+/** Failed if somebody has to act. */
+function showRotation(io: CliIo, { json }: Options, report: RotationReport): ExitCode {
+  if (!json) {
+    io.stdout.write(report.dryRun ? `Present key: ${report.from}\n` : `${report.from} → ${report.to ?? "?"}\n`);
+  }
+  const outcomes = report.peers.map(({ peer, outcome, error }) => ({
+    peer: peer.wwwroot,
+    outcome,
+    ...(error && { error: { code: error.code, message: error.message } }),
+  }));
+  show(io, json, { ...report, peers: outcomes }, {
+    head: ["peer", "outcome", "because"],
+    rows: outcomes.map(({ peer, outcome, error }) => [peer, outcome, error?.message]),
+  });
+  return report.peers.some(({ outcome }) => outcome === "must-act") ? EXIT.failed : EXIT.ok;
+}

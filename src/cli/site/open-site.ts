@@ -1,0 +1,80 @@
+import { Option, type Command } from "commander";
+import { Certificate } from "../../crypto/certificate.ts";
+import { startHost, type Host } from "../../host/host.ts";
+import { systemMethods } from "../../services/system/system-methods.ts";
+import { openStore } from "../../stores/open-store.ts";
+import { UsageError } from "../usage-error.ts";
+
+/** How a command finds the site that it works on. */
+export interface SiteOptions {
+  readonly store: string;
+  readonly wwwroot?: string;
+  readonly siteName?: string;
+  readonly allowAddress?: readonly string[];
+}
+
+/** Adds the options that name the site. */
+export function withSiteOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--store <url>", "where the site keeps its data").env("MNET_STORE").default("sqlite:mnet.db"),
+    )
+    .addOption(new Option("--wwwroot <url>", "the site's own wwwroot (default: that of its key)").env("MNET_WWWROOT"))
+    .addOption(new Option("--site-name <name>", "the site's own name, for a new store").env("MNET_NAME"))
+    .addOption(
+      new Option("--allow-address <cidr...>", "networks that may be private, such as 10.0.0.0/8").env(
+        "MNET_ALLOW_ADDRESSES",
+      ),
+    );
+}
+
+/**
+ * Opens the site's store and works on it as one more process of the site. It answers nobody: if a peer asks back, the
+ * site's server has to be up.
+ */
+export async function withSite<T>(options: SiteOptions, work: (host: Host) => Promise<T>): Promise<T> {
+  const store = openStore(options.store);
+  await store.open();
+  const wwwroot = options.wwwroot ?? (await wwwrootOf(store.keys));
+  if (wwwroot === undefined) {
+    await store.close();
+    throw new UsageError("This store is new: name the site's own address with --wwwroot.");
+  }
+  const host = await startHost(
+    {
+      wwwroot,
+      name: options.siteName ?? new URL(wwwroot).host,
+      store,
+      network: { allowAddresses: addressesOf(options) },
+      maintenance: "manual",
+    },
+    systemMethods,
+    // The boxes that are ticked here are for the services of the application, which only its own process knows.
+    { knowsEveryService: true },
+  );
+  try {
+    return await work(host);
+  } finally {
+    await host.close();
+  }
+}
+
+/** A site's key says whose it is. */
+async function wwwrootOf(keys: ReturnType<typeof openStore>["keys"]): Promise<string | undefined> {
+  const current = (await keys.list()).find(({ state }) => state === "current");
+  return current && Certificate.parse(current.certificate, { minimumBits: 1024 }).site;
+}
+
+const addressesOf = ({ allowAddress = [] }: SiteOptions): string[] => allowAddress.flatMap((value) => value.split(","));
+
+/** A peer as a person names it: by id or by wwwroot. */
+export const peerKeyOf = (text: string): string | number => (/^[1-9][0-9]*$/.test(text) ? Number(text) : text);
+
+/** Reads `a=b` pairs. */
+export function readPairs(pairs: readonly string[]): readonly (readonly [name: string, value: string])[] {
+  return pairs.map((pair) => {
+    const at = pair.indexOf("=");
+    if (at < 1) throw new UsageError(`Write NAME=VALUE, not ${JSON.stringify(pair)}.`);
+    return [pair.slice(0, at), pair.slice(at + 1)];
+  });
+}

@@ -1,0 +1,143 @@
+import type { Clock } from "../core/clock.ts";
+
+/** Tokens, and how many come back each second. */
+interface Allowance {
+  readonly capacity: number;
+  readonly perSecond: number;
+}
+
+/** What a request costs that needed our private key and proved nothing. While nobody knows yet, it costs one. */
+export const PRICE_OF_FAILURE = 10;
+/** One address from which nothing was proved lately: 5 failures a second, and 10 or 100 requests under way at once. */
+export const STRANGER: Allowance = { capacity: 100, perSecond: 50 };
+/** All of those together: 20 failures a second. */
+export const ALL_STRANGERS: Allowance = { capacity: 200, perSecond: 200 };
+/** One address from which a peer called lately: 20 failures a second, and 1,000 requests under way at once. */
+export const KNOWN: Allowance = { capacity: 1000, perSecond: 200 };
+/** Everybody together: 50 failures a second. What strangers cannot have of it is reserved for the known. */
+export const EVERYBODY: Allowance = { capacity: 2000, perSecond: 500 };
+/** An address is known for so long after a peer called from it: quiet sites call about once a day. */
+export const KNOWN_FOR_MS = 7 * 24 * 60 * 60 * 1000;
+/** Each takes some 300 bytes. A stranger that is forgotten begins anew, but still draws on what all strangers have. */
+const MAXIMUM_ADDRESSES = 10_000;
+
+/** A request that may use our private key. */
+export interface Permit {
+  /** It was a fresh message that a peer had signed: it cost nothing, and its address is known from now on. */
+  proved(): void;
+  /** It was anything else, or is about to need something expensive to find out. May still turn out `proved`. */
+  failed(): void;
+}
+
+/**
+ * Rations operations with our private key, which anybody can make us do (SEC-083): one takes a thousand times longer
+ * than refusing does.
+ *
+ * Only failures cost something: what proves itself gets its token back, so no number of honest calls is ever refused.
+ * Tokens belong to addresses (`ClientAddress.block`) and never to the site that a message claims to be from, because
+ * anybody can claim that. Addresses from which a peer called lately have a share that strangers cannot use up.
+ *
+ * Five hundred forged messages a second from anywhere so take at most some 7 % of one core (20 of them are opened, each
+ * with up to four private keys of 0.7 ms, and answered); the whole budget is some 17 %. The limit of honest calls is
+ * what RSA-2048 costs, about 700 a second on one core.
+ */
+export class RequestBudget {
+  readonly #clock: Clock;
+  readonly #addresses = new RecentMap<Bucket>(MAXIMUM_ADDRESSES);
+  readonly #knownSince = new RecentMap<number>(MAXIMUM_ADDRESSES);
+  readonly #strangers: Bucket;
+  readonly #everybody: Bucket;
+
+  constructor({ clock }: { readonly clock: Clock }) {
+    this.#clock = clock;
+    this.#strangers = new Bucket(ALL_STRANGERS, clock.now());
+    this.#everybody = new Bucket(EVERYBODY, clock.now());
+  }
+
+  /** Whether a peer called from there lately. */
+  isKnown(block: string): boolean {
+    const since = this.#knownSince.get(block);
+    return since !== undefined && this.#clock.now() - since < KNOWN_FOR_MS;
+  }
+
+  /** Asks for one request that needs our private key. A number: over budget for so many milliseconds. */
+  take(block: string): Permit | number {
+    const now = this.#clock.now();
+    const isKnown = this.isKnown(block);
+    const own = this.#bucketOf(block, isKnown ? KNOWN : STRANGER, now);
+    const buckets = isKnown ? [own, this.#everybody] : [own, this.#strangers, this.#everybody];
+    const waitMs = Math.max(...buckets.map((bucket) => bucket.waitMs(now)));
+    if (waitMs > 0) return waitMs;
+    let paid = 1;
+    for (const bucket of buckets) bucket.add(-paid, now);
+    const pay = (price: number): void => {
+      for (const bucket of buckets) bucket.add(paid - price, this.#clock.now());
+      paid = price;
+    };
+    return {
+      proved: () => {
+        pay(0);
+        this.#knownSince.set(block, this.#clock.now());
+      },
+      failed: () => {
+        if (paid > 0) pay(PRICE_OF_FAILURE);
+      },
+    };
+  }
+
+  #bucketOf(block: string, allowance: Allowance, now: number): Bucket {
+    const known = this.#addresses.get(block);
+    const bucket = known?.allowance === allowance ? known : new Bucket(allowance, now);
+    this.#addresses.set(block, bucket);
+    return bucket;
+  }
+}
+
+class Bucket {
+  readonly allowance: Allowance;
+  #tokens: number;
+  #filledAt: number;
+
+  constructor(allowance: Allowance, now: number) {
+    this.allowance = allowance;
+    this.#tokens = allowance.capacity;
+    this.#filledAt = now;
+  }
+
+  /** Until there is a token. 0: there is one. */
+  waitMs(now: number): number {
+    this.add(0, now);
+    return this.#tokens >= 1 ? 0 : Math.ceil(((1 - this.#tokens) * 1000) / this.allowance.perSecond);
+  }
+
+  /** Never more than fit; debts are limited, too, so that nobody is locked out for long. */
+  add(tokens: number, now: number): void {
+    const { capacity, perSecond } = this.allowance;
+    // A clock that was set back must not lock anybody out.
+    const refill = (Math.max(0, now - this.#filledAt) * perSecond) / 1000;
+    this.#tokens = Math.min(capacity, Math.max(-capacity, this.#tokens + refill + tokens));
+    this.#filledAt = now;
+  }
+}
+
+/** A map that forgets what was not set for long. In two halves: to find the oldest of one map takes time. */
+class RecentMap<V> {
+  #newer = new Map<string, V>();
+  #older = new Map<string, V>();
+  readonly #capacity: number;
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  get(key: string): V | undefined {
+    return this.#newer.get(key) ?? this.#older.get(key);
+  }
+
+  set(key: string, value: V): void {
+    this.#newer.set(key, value);
+    if (this.#newer.size <= this.#capacity / 2) return;
+    this.#older = this.#newer;
+    this.#newer = new Map();
+  }
+}
