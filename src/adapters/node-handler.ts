@@ -10,17 +10,22 @@ export type NodeHandler<Req extends IncomingMessage = IncomingMessage, Res exten
 ) => void;
 
 /**
- * Answers what is MNet's: for `node:http`, Express, Connect, and Fastify by `reply.hijack()`. Mount it after the session
+ * Answers what is MNet's: for `node:http`, Express, Connect, and Fastify in an `onRequest` hook. Mount it after the session
  * middleware and before any body parser, because a signature is about bytes.
  *
  * What is not MNet's goes to `next`, or is answered with 404. Errors go to `next`, or are answered with 500; one of them
- * is `MNET_HTTP_BODY_CONSUMED`, for a body that another parser has read already.
+ * is `MNET_HTTP_BODY_CONSUMED`, for a body that another parser has read already. A caller that hangs up is no error.
+ *
+ * Bodies have a deadline of their own; that of headers is the server's `headersTimeout`, which Node sets to a minute
+ * (SEC-082).
  */
 export function nodeHandler<Req extends IncomingMessage = IncomingMessage, Res extends ServerResponse = ServerResponse>(
   host: Host,
 ): NodeHandler<Req, Res> {
   return (req, res, next) => {
     answer(host, req, res, next).catch((error: unknown) => {
+      // Nobody is there any more to be told of it, or of having left.
+      if (res.destroyed) return;
       if (next) {
         next(error);
       } else if (res.headersSent) {

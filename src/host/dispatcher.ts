@@ -4,7 +4,7 @@ import type { Limits } from "../core/limits.ts";
 import type { VerifiedMessage } from "../envelope/verified-message.ts";
 import type { PeerDirectory } from "../peer/peer-directory.ts";
 import type { PeerRecord } from "../peer/peer-store.ts";
-import { publishes } from "../peer/service-flags.ts";
+import { publishes, type ServiceFlag } from "../peer/service-flags.ts";
 import { decodeCall } from "../xmlrpc/decode.ts";
 import type { XmlRpcCall } from "../xmlrpc/document.ts";
 import { encodeResult } from "../xmlrpc/encode.ts";
@@ -15,11 +15,18 @@ import { Fault } from "./fault.ts";
 import { Refusal } from "./refusal.ts";
 import { isMethodName } from "./method.ts";
 import type { MethodEntry } from "./service.ts";
+import type { TrustedCall } from "./trusted-machines.ts";
+
+/** Who calls, and which of our boxes are ticked for it. */
+export interface Caller {
+  readonly peer: PeerRecord;
+  readonly flagFor: (service: string) => Promise<ServiceFlag>;
+}
 
 /** A method that every peer may call without any box being ticked (spec 7.7). */
-export type SystemMethod = (params: readonly XmlRpcValue[], peer: PeerRecord) => Promise<XmlRpcValue>;
+export type SystemMethod = (params: readonly XmlRpcValue[], caller: Caller) => Promise<XmlRpcValue>;
 
-/** Runs the methods that peers call. Takes nothing but what was verified (SEC-013). */
+/** Runs the methods that peers call. Takes nothing but what was verified, or came from a trusted machine (SEC-013). */
 export class Dispatcher {
   readonly #catalogue: Catalogue;
   readonly #system: ReadonlyMap<string, SystemMethod>;
@@ -42,15 +49,26 @@ export class Dispatcher {
   }
 
   /** The call in a verified message. Throws `XmlRpcError`, also for a response (SEC-022). */
-  read(message: VerifiedMessage): XmlRpcCall {
+  read(message: VerifiedMessage | TrustedCall): XmlRpcCall {
     return decodeCall(message.document, { limits: this.#limits });
   }
 
+  /** A peer has its own boxes and those of All Hosts. */
+  peerAsCaller(peer: PeerRecord): Caller {
+    return { peer, flagFor: (service) => this.#directory.flagFor(peer, service) };
+  }
+
+  /** A trusted machine has the services of its entry, whatever boxes the peer has (SEC-037). */
+  machineAsCaller({ peer, services }: TrustedCall): Caller {
+    return { peer, flagFor: async (service) => (services.has(service) ? "publish" : "off") };
+  }
+
   /** Runs the method and encodes what it returns as the caller's software reads it (spec 5.2). Throws `Fault`, or a `Refusal` before any method runs. */
-  async run(call: XmlRpcCall, peer: PeerRecord, signal: AbortSignal): Promise<Uint8Array> {
+  async run(call: XmlRpcCall, caller: Caller, signal: AbortSignal): Promise<Uint8Array> {
+    const { peer } = caller;
     const dialect = call.dialect ?? peer.dialect;
     try {
-      return encodeResult(await this.#invoke(call, peer, signal), { dialect });
+      return encodeResult(await this.#invoke(call, caller, signal), { dialect });
     } catch (error) {
       if (error instanceof Fault || error instanceof Refusal) throw error;
       const reference = { id: peer.id, wwwroot: peer.wwwroot };
@@ -59,14 +77,15 @@ export class Dispatcher {
     }
   }
 
-  async #invoke({ method: name, params }: XmlRpcCall, peer: PeerRecord, signal: AbortSignal): Promise<XmlRpcValue> {
+  async #invoke({ method: name, params }: XmlRpcCall, caller: Caller, signal: AbortSignal): Promise<XmlRpcValue> {
+    const { peer } = caller;
     if (!isMethodName(name)) throw refused(FAULT.badMethodName, name, peer, "is no name of a method");
     if (name.startsWith("system/")) {
       const method = this.#system.get(name);
       if (!method) throw refused(FAULT.unknownSystemMethod, name, peer, "does not exist");
-      return method(params, peer);
+      return method(params, caller);
     }
-    const method = await this.#permittedMethod(name, peer);
+    const method = await this.#permittedMethod(name, caller);
     const named = decodeParams(method, params, peer);
     return method.encodeResult(
       await method.invoke(named, { peer: this.#directory.snapshot(peer), method: name, signal }),
@@ -75,10 +94,13 @@ export class Dispatcher {
   }
 
   /** Default-deny, asked with every call (SEC-055). */
-  async #permittedMethod(name: string, peer: PeerRecord): Promise<MethodEntry & Required<Pick<MethodEntry, "invoke">>> {
+  async #permittedMethod(
+    name: string,
+    { peer, flagFor }: Caller,
+  ): Promise<MethodEntry & Required<Pick<MethodEntry, "invoke">>> {
     const method = this.#catalogue.method(name);
     if (!method) throw refused(FAULT.unknownMethod, name, peer, "is not described here");
-    const flag = await this.#directory.flagFor(peer, method.service);
+    const flag = await flagFor(method.service);
     if (flag === "off") throw refused(FAULT.unknownMethod, name, peer, "has no box ticked for this peer");
     if (!publishes(flag)) throw refused(FAULT.notPublished, name, peer, "is not published to this peer");
     if (!isServed(method)) throw refused(FAULT.notPublished, name, peer, "is described, but not served here");

@@ -74,14 +74,14 @@ export class EventHub {
 
   /** Tries to write down all that was emitted so far, and how much was skipped. Never rejects: a log that fails stops nothing. */
   async flush(): Promise<void> {
+    await this.#written();
+    // Of what did not get in is told when there is room for it.
+    if (this.#waiting.length >= MAXIMUM_WAITING) return;
     for (const [of, entries] of this.#budget.takeSkipped()) this.#tellSkipped({ of, entries });
-    if (this.#lost > 0) {
-      const entries = this.#lost;
-      this.#lost = 0;
-      this.#tellSkipped({ entries });
-    }
-    this.#write();
-    await this.#writing;
+    const entries = this.#lost;
+    this.#lost = 0;
+    if (entries > 0) this.#tellSkipped({ entries });
+    await this.#written();
   }
 
   #tell(given: MnetEvent): void {
@@ -101,6 +101,11 @@ export class EventHub {
 
   #tellSkipped(skipped: { readonly entries: number; readonly of?: MnetEvent["type"] }): void {
     this.#tell({ type: "log.skipped", level: "warn", at: new Date(this.#clock.now()), ...skipped });
+  }
+
+  #written(): Promise<void> {
+    this.#write();
+    return this.#writing ?? Promise.resolve();
   }
 
   #write(): void {

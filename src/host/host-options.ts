@@ -5,11 +5,15 @@ import type { Observer } from "../core/events.ts";
 import type { Wwwroot } from "../core/ids.ts";
 import { DEFAULT_LIMITS, type Limits } from "../core/limits.ts";
 import { DEFAULT_KEY_POLICY, type KeyPolicy } from "../keys/key-ring.ts";
+import { PEER_SETTINGS } from "../peer/check-options.ts";
+import type { PeerSettings } from "../peer/peer-settings.ts";
 import { parseWwwroot } from "../peer/wwwroot.ts";
 import { HttpTransport } from "../transport/http-transport.ts";
 import type { Transport } from "../transport/transport.ts";
+import { ClientAddresses } from "./client-address.ts";
 import type { Service } from "./service.ts";
 import type { Store } from "./store.ts";
+import type { TrustedMachine } from "./trusted-machines.ts";
 
 /** How our own keys are made. */
 export interface KeyOptions {
@@ -29,6 +33,23 @@ export interface NetworkOptions {
   readonly timeoutMs?: number | undefined;
   /** Networks in CIDR form that may be private, loopback or link-local. Default none (SEC-078). */
   readonly allowAddresses?: readonly string[] | undefined;
+  /**
+   * URL of an HTTP proxy for everything that goes out, such as `http://user:password@proxy.example:3128`. Default none;
+   * environment variables are not looked at. The proxy resolves names, so it decides about names that lead to private
+   * addresses; literal private addresses are refused all the same (SEC-078).
+   */
+  readonly proxy?: string | undefined;
+  /**
+   * Certificate authorities in PEM form that are trusted beside the system's. Default none. On Node 20, those of
+   * `NODE_EXTRA_CA_CERTS` count only without this option.
+   */
+  readonly ca?: string | readonly string[] | undefined;
+  /**
+   * Our reverse proxies, in CIDR form: only if the socket's address is one of them, `X-Forwarded-For` is believed, from
+   * the right up to the first address that is none. Default none. Set it behind a reverse proxy, or all callers share
+   * the budget of one address (SEC-083).
+   */
+  readonly trustedProxies?: readonly string[] | undefined;
 }
 
 /** What `createHost` takes. */
@@ -47,10 +68,25 @@ export interface HostOptions<S extends readonly Service[] = readonly Service[]> 
   readonly network?: NetworkOptions | undefined;
   /** Ceilings on what comes from outside. */
   readonly limits?: Partial<Limits> | undefined;
+  /**
+   * What every peer has unless `peers.set` says otherwise. A weakness that `legacy` allows here is allowed for every peer,
+   * and an event at start.
+   */
+  readonly peerDefaults?: PeerSettings | undefined;
   /** `false`: keeps keys and peers, answers nothing, calls nobody (dispatcher "off", spec 1.6). Default `true`. */
   readonly enabled?: boolean | undefined;
+  /**
+   * Hub mode (spec 1.6): strangers who swap keys become pending peers, and active ones with the All Hosts services once
+   * they have proved that they control their wwwroot (SEC-044). At most `limits.pendingPeers` are pending. Default `false`.
+   */
+  readonly registerStrangers?: boolean | undefined;
   /** Answer known and unknown senders alike until they have proved themselves (SEC-087). Default `false`. */
   readonly hidePeers?: boolean | undefined;
+  /**
+   * Machines that may omit encryption (spec 1.7, SEC-037), each use of which is an event. Default none. With them, the
+   * network between that machine and this one is trusted: there is no protection against replay or eavesdropping.
+   */
+  readonly trustedMachines?: readonly TrustedMachine[] | undefined;
   /** `host.maintain()` once a minute on an unreferenced timer, or only when you call it. Default `"automatic"`. */
   readonly maintenance?: "automatic" | "manual" | undefined;
   /**
@@ -77,8 +113,12 @@ export interface HostConfiguration {
   readonly keys: KeyPolicy;
   readonly timeoutMs: number;
   readonly limits: Limits;
+  readonly peerDefaults: PeerSettings;
   readonly enabled: boolean;
+  readonly registerStrangers: boolean;
   readonly hidePeers: boolean;
+  readonly trustedMachines: readonly TrustedMachine[];
+  readonly clients: ClientAddresses;
   readonly maintenance: "automatic" | "manual";
   readonly homePage: boolean;
   readonly observer: Observer | undefined;
@@ -101,6 +141,8 @@ const object = (method: string) =>
   );
 const callable = v.optional(v.custom((input) => typeof input === "function", "Expected a function"));
 
+const strings = v.optional(v.array(v.string()));
+
 const SCHEMA = v.strictObject({
   wwwroot: v.string(),
   name: v.pipe(
@@ -121,7 +163,13 @@ const SCHEMA = v.strictObject({
     }),
   ),
   network: v.optional(
-    v.strictObject({ timeoutMs: integer(1, MAXIMUM_DELAY_MS), allowAddresses: v.optional(v.array(v.string())) }),
+    v.strictObject({
+      timeoutMs: integer(1, MAXIMUM_DELAY_MS),
+      allowAddresses: strings,
+      proxy: v.optional(v.string()),
+      ca: v.optional(v.union([v.string(), v.array(v.string())])),
+      trustedProxies: strings,
+    }),
   ),
   limits: v.optional(
     v.strictObject({
@@ -133,8 +181,20 @@ const SCHEMA = v.strictObject({
       pendingPeers: integer(0),
     }),
   ),
+  peerDefaults: v.optional(PEER_SETTINGS),
   enabled: v.optional(v.boolean()),
+  registerStrangers: v.optional(v.boolean()),
   hidePeers: v.optional(v.boolean()),
+  trustedMachines: v.optional(
+    v.array(
+      v.strictObject({
+        address: v.string(),
+        actsAs: v.string(),
+        services: v.array(v.string()),
+        accept: v.picklist(["signed", "plain"] satisfies TrustedMachine["accept"][]),
+      }),
+    ),
+  ),
   maintenance: v.optional(v.picklist(["automatic", "manual"])),
   homePage: v.optional(v.boolean()),
   observer: callable,
@@ -165,23 +225,28 @@ export function configure(options: HostOptions): HostConfiguration {
     keys: withDefaults(DEFAULT_KEY_POLICY, options.keys),
     timeoutMs: network.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     limits: withDefaults(DEFAULT_LIMITS, options.limits),
+    peerDefaults: options.peerDefaults ?? {},
     enabled: options.enabled ?? true,
+    registerStrangers: options.registerStrangers ?? false,
     hidePeers: options.hidePeers ?? false,
+    trustedMachines: options.trustedMachines ?? [],
+    clients: inNetwork(() => new ClientAddresses(network.trustedProxies)),
     maintenance: options.maintenance ?? "automatic",
     homePage: options.homePage ?? true,
     observer: options.observer,
     clock: options.clock ?? systemClock,
     random: options.random,
-    transport: transport ?? httpTransport(network.allowAddresses),
+    transport: transport ?? inNetwork(() => new HttpTransport(network)),
   };
 }
 
-function httpTransport(allowAddresses: readonly string[] | undefined): HttpTransport {
+/** Names the option as the host's. */
+function inNetwork<T>(make: () => T): T {
   try {
-    return new HttpTransport({ allowAddresses });
+    return make();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    throw new ConfigError(error.code, error.message, { option: `network.${error.option}` });
+    throw new ConfigError(error.code, error.message, { option: `network.${error.option}`, cause: error.cause });
   }
 }
 

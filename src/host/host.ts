@@ -7,17 +7,22 @@ import type { Wwwroot } from "../core/ids.ts";
 import { listing, type Listing } from "../core/listing.ts";
 import type { PeerRef } from "../core/peer-snapshot.ts";
 import { KeyRing } from "../keys/key-ring.ts";
+import { CircuitBreaker } from "../peer/circuit-breaker.ts";
 import { HttpClient } from "../peer/http-exchange.ts";
+import { withEffectiveSettings } from "../peer/effective-settings.ts";
 import { KeyAdoption } from "../peer/key-adoption.ts";
+import { KeyExpiry } from "../peer/key-expiry.ts";
 import { KeyRefresh } from "../peer/key-refresh.ts";
 import { NewKeyNotices } from "../peer/new-key-notices.ts";
 import { PeerClient } from "../peer/peer-client.ts";
 import { PeerDirectory } from "../peer/peer-directory.ts";
 import type { PeerRecord } from "../peer/peer-store.ts";
 import { ReplayGuard } from "../peer/replay-guard.ts";
+import { weaknessesIn } from "../peer/peer-settings.ts";
 import { createPeers, type Peers, type ServiceCatalogue } from "../peer/peers.ts";
-import type { ServiceFlag } from "../peer/service-flags.ts";
+import { SelfRegistration } from "../peer/self-registration.ts";
 import type { XmlRpcValue } from "../xmlrpc/value.ts";
+import { BodyReader } from "./body-reader.ts";
 import { Catalogue } from "./catalogue.ts";
 import { Dispatcher, type SystemMethod } from "./dispatcher.ts";
 import { EventHub } from "./event-hub.ts";
@@ -31,8 +36,11 @@ import { logView } from "./log-view.ts";
 import { Maintenance, pruneTasks, type MaintenanceReport } from "./maintenance.ts";
 import { PeerStatistics, type PeerStats } from "./peer-stats.ts";
 import { Receiver } from "./receive.ts";
+import { RequestBudget } from "./request-budget.ts";
 import { Routes } from "./routes.ts";
 import { partsOf, type Extensions, type Service } from "./service.ts";
+import { ThrottleReport } from "./throttle-report.ts";
+import { TrustedMachines } from "./trusted-machines.ts";
 
 /** Options of everything that may wait for a network or a person. */
 export interface CallOptions {
@@ -108,7 +116,6 @@ export type HostWith<S extends readonly Service[]> = Host & Extensions<S[number]
 /** What the composition root needs to make the methods that every host has. */
 export interface SystemParts {
   readonly catalogue: Catalogue;
-  readonly flagFor: (peer: PeerRecord, service: string) => Promise<ServiceFlag>;
   readonly ownCertificate: () => Promise<string>;
 }
 
@@ -124,7 +131,7 @@ const DEFAULT_CLOSE_TIMEOUT_MS = 10_000;
 const CLOSE_GRACE_MS = 1000;
 
 /** For a process that administers a site without running its services. */
-const EVERY_SERVICE: ServiceCatalogue = { serves: () => true, knows: () => true };
+const EVERY_SERVICE: ServiceCatalogue = { serves: () => true, knows: () => true, serviceNames: () => [] };
 
 /** Builds a host of its parts. `createHost` adds the system methods, which live in a layer above. */
 export async function startHost(
@@ -134,7 +141,10 @@ export async function startHost(
 ): Promise<Host> {
   const configuration = configure(options);
   const { wwwroot, name, store, clock, limits, timeoutMs, transport, random, hidePeers, enabled } = configuration;
+  const { peerDefaults, registerStrangers } = configuration;
   const catalogue = new Catalogue(configuration.services);
+  const serves = (service: string): boolean => knowsEveryService || catalogue.serves(service);
+  const machines = new TrustedMachines(configuration.trustedMachines, serves);
   await store.open();
 
   const background = new Background();
@@ -144,21 +154,19 @@ export async function startHost(
 
   const keys = new KeyRing({ store: store.keys, site: { wwwroot, name }, policy: configuration.keys, clock, emit });
   const ownCertificate = async (): Promise<string> => (await keys.active()).current.certificate.pem;
-  const directory = new PeerDirectory({ store: store.peers, clock, background, timeoutMs });
-  const statistics = new PeerStatistics({ store: store.stats, log: store.log, events, directory, clock, background });
-  const http = new HttpClient(transport, clock);
-  const allPeers = createPeers({
-    self: wwwroot,
-    store: store.peers,
-    directory,
-    keys,
-    http,
-    catalogue: knowsEveryService ? EVERY_SERVICE : catalogue,
-    limits,
+  const peerStore = withEffectiveSettings(store.peers, peerDefaults);
+  const directory = new PeerDirectory({
+    store: peerStore,
+    clock,
+    background,
     timeoutMs,
+    servesPending: registerStrangers,
     emit,
   });
-  const adoption = new KeyAdoption({ self: wwwroot, store: store.peers, directory, keys, http, clock, limits, emit });
+  const statistics = new PeerStatistics({ store: store.stats, log: store.log, events, directory, clock, background });
+  const circuits = new CircuitBreaker({ clock, emit });
+  const http = new HttpClient(transport, clock, circuits);
+  const adoption = new KeyAdoption({ self: wwwroot, store: peerStore, directory, keys, http, clock, limits, emit });
   const replay = new ReplayGuard({ store: store.replay, clock, emit });
   const newKeyNotices = new NewKeyNotices();
   const client = new PeerClient({
@@ -174,10 +182,54 @@ export async function startHost(
     newKeyNotices,
     random,
   });
-  const ownKeys = createKeys({ ring: keys, store: store.peers, directory, client });
+  const allPeers = createPeers({
+    self: wwwroot,
+    store: peerStore,
+    directory,
+    keys,
+    http,
+    client,
+    adoption,
+    catalogue: knowsEveryService ? EVERY_SERVICE : catalogue,
+    limits,
+    clock,
+    timeoutMs,
+    defaults: peerDefaults,
+    enabled,
+    emit,
+  });
+  const strangers = registerStrangers
+    ? new SelfRegistration({
+        self: wwwroot,
+        store: peerStore,
+        directory,
+        keys,
+        http,
+        client,
+        background,
+        clock,
+        limits,
+        defaults: peerDefaults,
+        emit,
+      })
+    : undefined;
+  const keyExpiry = new KeyExpiry({
+    store: peerStore,
+    directory,
+    clock,
+    emit,
+    async told(id, since) {
+      const filter = { peer: { id }, type: "peer.key-expiring", since } as const;
+      const { items } = await logView(store.log, events, filter).page();
+      return items.flatMap((entry) => (entry.type === "peer.key-expiring" ? [entry] : []));
+    },
+  });
+  const ownKeys = createKeys({ ring: keys, store: peerStore, directory, client });
   const maintenance = new Maintenance({
     tasks: [
       ...pruneTasks(store, clock, configuration.keys.generations),
+      { name: "warn-of-expiring-keys", run: (signal) => keyExpiry.warn(signal) },
+      { name: "retry-proofs", run: async (signal) => (enabled ? strangers?.retryProofs(signal) : undefined) },
       { name: "write-stats", run: () => statistics.flush() },
       { name: "write-log", run: () => events.flush() },
     ],
@@ -188,8 +240,10 @@ export async function startHost(
     background,
   });
   const refresh = new KeyRefresh({ self: wwwroot, keys, http, client, directory, clock, limits });
-  const system = systemMethods({ catalogue, ownCertificate, flagFor: directory.flagFor.bind(directory) });
+  const system = systemMethods({ catalogue, ownCertificate });
   const dispatcher = new Dispatcher({ catalogue, system, directory, limits, emit });
+  const budget = new RequestBudget({ clock });
+  const throttled = new ThrottleReport({ clock, emit });
   const receiver = new Receiver({
     self: wwwroot,
     keys,
@@ -202,6 +256,10 @@ export async function startHost(
     refresh,
     replay,
     newKeyNotices,
+    strangers,
+    circuits,
+    budget,
+    machines,
     random,
   });
   const routes = new Routes({
@@ -210,7 +268,9 @@ export async function startHost(
     enabled,
     homePage: configuration.homePage,
     receiver,
-    maxRequestBytes: limits.requestBytes,
+    clients: configuration.clients,
+    bodies: new BodyReader({ clock, maxBytes: limits.requestBytes, isKnown: budget.isKnown.bind(budget) }),
+    throttled,
     ownCertificate,
   });
 
@@ -247,15 +307,37 @@ export async function startHost(
   };
 
   const peers: Peers = {
-    async add(url, addOptions) {
+    async preview(url, addOptions) {
       requireEnabled();
-      return inFlight((signal) => allPeers.add(url, { ...addOptions, signal }), addOptions?.signal);
+      return inFlight((signal) => allPeers.preview(url, { ...addOptions, signal }), addOptions?.signal);
+    },
+    async add(site, addOptions) {
+      requireEnabled();
+      return inFlight((signal) => allPeers.add(site, { ...addOptions, signal }), addOptions?.signal);
     },
     get: (key) => withStore(() => allPeers.get(key)),
     find: (key) => withStore(() => allPeers.find(key)),
-    list: (filter) => listing((after, limit) => withStore(() => allPeers.list(filter).page({ after, limit }))),
+    list(filter) {
+      const all = allPeers.list(filter);
+      return listing((after, limit) => withStore(() => all.page({ after, limit })));
+    },
+    approve: (peer, fingerprint) => withStore(() => allPeers.approve(peer, fingerprint)),
+    async rekey(peer, rekeyOptions) {
+      if (rekeyOptions?.certificate === undefined) requireEnabled();
+      return inFlight((signal) => allPeers.rekey(peer, { ...rekeyOptions, signal }), rekeyOptions?.signal);
+    },
+    async refresh(peer, askOptions) {
+      requireEnabled();
+      return inFlight((signal) => allPeers.refresh(peer, { signal }), askOptions?.signal);
+    },
+    suspend: (peer) => withStore(() => allPeers.suspend(peer)),
+    resume: (peer) => withStore(() => allPeers.resume(peer)),
     remove: (peer) => withStore(() => allPeers.remove(peer)),
+    settings: (peer) => withStore(() => allPeers.settings(peer)),
+    set: (peer, change) => withStore(() => allPeers.set(peer, change)),
     setServices: (peer, change) => withStore(() => allPeers.setServices(peer, change)),
+    services: (peer, askOptions) =>
+      inFlight((signal) => allPeers.services(peer, { signal }), askOptions?.signal),
   };
 
   async function call(
@@ -332,6 +414,7 @@ export async function startHost(
 
   async function shutDown(patience: number): Promise<void> {
     stopMaintenance();
+    strangers?.stop();
     const quiet = Promise.allSettled(running.keys());
     if (!(await isWithin(quiet, patience))) {
       for (const controller of running.values()) controller.abort(hostClosed());
@@ -352,6 +435,7 @@ export async function startHost(
   }
 
   async function release(): Promise<void> {
+    throttled.flush();
     await background.drain();
     // A store that is away does not keep a host from closing.
     await statistics.flush().catch(() => undefined);
@@ -368,6 +452,8 @@ export async function startHost(
     throw error;
   }
 
+  const weaknesses = weaknessesIn(peerDefaults).map((setting) => `peerDefaults.${setting}`);
+  if (weaknesses.length > 0) emit({ type: "legacy.used", level: "warn", setting: weaknesses.join(", ") });
   if (configuration.maintenance === "automatic") stopMaintenance = maintenance.start();
 
   const host: Host = {

@@ -27,16 +27,3 @@ export function headerOf({ headers }: HttpRequest, name: string): string | undef
   const value = headers[name];
   return typeof value === "string" || value === undefined ? value : value.join(", ");
 }
-
-/** Reads a body up to a size. `undefined`: there is more. */
-export async function readBody(body: HttpRequest["body"], maxBytes: number): Promise<Uint8Array | undefined> {
-  if (body instanceof Uint8Array) return body.length <= maxBytes ? body : undefined;
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    size += chunk.length;
-    if (size > maxBytes) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks, size);
-}

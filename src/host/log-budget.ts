@@ -23,6 +23,7 @@ const FLOODS: ReadonlySet<MnetEvent["type"]> = new Set<MnetEvent["type"]>([
   "clock.off",
   "replay.evicted",
   "legacy.used",
+  "peer.registration-refused",
   "maintenance.failed",
 ]);
 

@@ -5,7 +5,12 @@ import type { EventHub } from "./event-hub.ts";
 import type { LogEntry, LogFilter, LogStore } from "./log-store.ts";
 
 const text = v.optional(v.string());
-const moment = v.optional(v.pipe(v.date(), v.check((date) => !Number.isNaN(date.getTime()), "Expected a valid date")));
+const moment = v.optional(
+  v.pipe(
+    v.date(),
+    v.check((date) => !Number.isNaN(date.getTime()), "Expected a valid date"),
+  ),
+);
 
 const FILTER = v.strictObject({
   peer: v.optional(v.looseObject({ id: v.pipe(v.number(), v.integer()) })),

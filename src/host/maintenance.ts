@@ -116,8 +116,7 @@ export class Maintenance {
     const error = MnetError.is(thrown)
       ? thrown
       : new ConfigError("MNET_HOST_TASK_FAILED", `The task ${task} of the maintenance failed.`, { cause: thrown });
-    const detail =
-      error !== thrown && thrown instanceof Error ? `${error.message} (${thrown.message})` : error.message;
+    const detail = error !== thrown && thrown instanceof Error ? `${error.message} (${thrown.message})` : error.message;
     this.#emit({ type: "maintenance.failed", level: "error", task, code: error.code, detail });
     return error;
   }

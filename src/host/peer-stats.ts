@@ -185,7 +185,9 @@ export class PeerStatistics {
     if ([...counting.faults.keys()].every(isKnown)) return counting;
 
     const stored = Object.keys((await this.#store.get(peer)).faultsByCode).map(Number);
-    const codes = new Set([...stored, ...counting.faults.keys()].slice(0, Math.max(stored.length, MAXIMUM_FAULT_CODES)));
+    const codes = new Set(
+      [...stored, ...counting.faults.keys()].slice(0, Math.max(stored.length, MAXIMUM_FAULT_CODES)),
+    );
     known = codes.add(OTHER_FAULTS);
     if (this.#knownFaults.size >= MAXIMUM_PEERS) this.#knownFaults.clear();
     this.#knownFaults.set(peer, known);
@@ -207,7 +209,10 @@ export class PeerStatistics {
   }
 }
 
-function addBytes(counting: Counting, { bytesIn, bytesOut }: { readonly bytesIn: number; readonly bytesOut: number }): void {
+function addBytes(
+  counting: Counting,
+  { bytesIn, bytesOut }: { readonly bytesIn: number; readonly bytesOut: number },
+): void {
   counting.bytesIn += bytesIn;
   counting.bytesOut += bytesOut;
 }

@@ -5,30 +5,32 @@ import type { Wwwroot } from "../core/ids.ts";
 import type { Limits } from "../core/limits.ts";
 import type { Certificate } from "../crypto/certificate.ts";
 import type { KeyPair } from "../crypto/key-pair.ts";
-import {
-  encryptMessage,
-  type DecryptedMessage,
-  type EncryptedMessage,
-} from "../envelope/encrypted-message.ts";
+import { encryptMessage, type DecryptedMessage, type EncryptedMessage } from "../envelope/encrypted-message.ts";
 import { readEnvelope, type Envelope } from "../envelope/open.ts";
 import { signMessage, type SignedMessage } from "../envelope/signed-message.ts";
 import { requireOneSender, VerifiedMessage, verifySignature } from "../envelope/verified-message.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
+import type { CircuitBreaker } from "../peer/circuit-breaker.ts";
 import type { KeyRefresh } from "../peer/key-refresh.ts";
 import type { NewKeyNotices } from "../peer/new-key-notices.ts";
-import { DEFAULT_DRIFT_TOLERANCE_MS } from "../peer/peer-client.ts";
 import type { PeerDirectory } from "../peer/peer-directory.ts";
+import { DEFAULT_DRIFT_TOLERANCE_MS } from "../peer/peer-settings.ts";
 import type { PeerRecord } from "../peer/peer-store.ts";
 import type { ReplayGuard } from "../peer/replay-guard.ts";
+import type { SelfRegistration } from "../peer/self-registration.ts";
 import { rootNameOf } from "../xml/read-document.ts";
 import { decodeCall } from "../xmlrpc/decode.ts";
 import type { XmlRpcCall } from "../xmlrpc/document.ts";
 import { encodeResult } from "../xmlrpc/encode.ts";
 import { encodeFault } from "../xmlrpc/fault.ts";
-import type { Dispatcher } from "./dispatcher.ts";
+import type { ClientAddress } from "./client-address.ts";
+import type { Caller, Dispatcher } from "./dispatcher.ts";
 import { FAULT, newKeyFault } from "./fault-table.ts";
 import { Fault } from "./fault.ts";
 import { Refusal, type Wrapping } from "./refusal.ts";
+import type { Permit, RequestBudget } from "./request-budget.ts";
+import { TooManyRequests } from "./too-many-requests.ts";
+import type { TrustedCall, TrustedMachines } from "./trusted-machines.ts";
 
 const KEYSWAP = "system/keyswap";
 /** Its grammar is refused like any other method's, but it is looked at in clear (spec 7.1, S7). */
@@ -36,7 +38,7 @@ const DOTTED_KEYSWAP = "system.keyswap";
 
 /** Where a request came from, and whether anybody still waits for the answer. */
 export interface RequestContext {
-  readonly remoteAddress?: string | undefined;
+  readonly client: ClientAddress;
   readonly signal: AbortSignal;
 }
 
@@ -54,6 +56,11 @@ export interface ReceiverOptions {
   readonly refresh: KeyRefresh;
   readonly replay: ReplayGuard;
   readonly newKeyNotices: NewKeyNotices;
+  /** Hub mode; without it, strangers stay strangers. */
+  readonly strangers: SelfRegistration | undefined;
+  readonly circuits: CircuitBreaker;
+  readonly budget: RequestBudget;
+  readonly machines: TrustedMachines;
   readonly random: ((bytes: number) => Uint8Array) | undefined;
 }
 
@@ -65,15 +72,18 @@ export class Receiver {
     this.#options = options;
   }
 
-  /** Answers one request. Whatever the bytes are, there is an answer. */
+  /**
+   * Answers one request. Whatever the bytes are, there is an answer, unless too many of its kind came from there: then
+   * it throws `TooManyRequests`.
+   */
   async receive(body: Uint8Array, context: RequestContext): Promise<Uint8Array> {
     try {
       const envelope = this.#readOuter(body);
       switch (envelope.kind) {
         case "plain":
-          return await this.#servePlain(envelope.document, context);
+          return await this.#servePlain(envelope.document, body.length, context);
         case "signed":
-          return await this.#serveSigned(envelope.message, context);
+          return await this.#serveSigned(envelope.message, body.length, context);
         case "encrypted":
           return await this.#serveEncrypted(envelope.message, body.length, context);
       }
@@ -102,30 +112,77 @@ export class Receiver {
     }
   }
 
-  /** Only `system/keyswap` is answered in clear (MNET-082, MNET-095). */
-  async #servePlain(document: Uint8Array, context: RequestContext): Promise<Uint8Array> {
-    const method = methodIn(document);
-    if (method === KEYSWAP) return this.#answerKeyswap({}, context);
+  /** Only `system/keyswap` is answered in clear (MNET-082, MNET-095), and machines that are trusted (SEC-037). */
+  async #servePlain(document: Uint8Array, bytesIn: number, context: RequestContext): Promise<Uint8Array> {
+    const call = callIn(document);
+    const method = call?.method;
+    if (call && method === KEYSWAP) {
+      // Whatever becomes of it, the answer is the same (SEC-043).
+      this.#options.strangers?.offer(call.params, context.client.block);
+      return this.#answerKeyswap({}, context);
+    }
+    const trusted = await this.#options.machines.admitPlain(document, context.client, this.#options.directory);
+    if (trusted) return this.#serveTrusted(trusted, {}, bytesIn, context);
     const error = new EnvelopeError("MNET_ENVELOPE_NOT_ENCRYPTED", "The request is neither encrypted nor signed.");
     throw this.#refuseUnproved(method === DOTTED_KEYSWAP ? FAULT.badMethodName : FAULT.notPermittedTransport, error);
   }
 
   /** Signed and not encrypted: answered in kind, to those who are who they say. */
-  async #serveSigned(message: SignedMessage, context: RequestContext): Promise<Uint8Array> {
+  async #serveSigned(message: SignedMessage, bytesIn: number, context: RequestContext): Promise<Uint8Array> {
     const { current } = await this.#options.keys.active();
-    if (methodIn(message.document) === KEYSWAP) return this.#answerKeyswap({ signWith: current }, context);
+    if (methodIn(message.document) === KEYSWAP) {
+      this.#requirePermit(context).failed();
+      return this.#answerKeyswap({ signWith: current }, context);
+    }
+    const trusted = await this.#options.machines.admitSigned(message, context.client, this.#options.directory);
+    if (trusted) {
+      this.#requireInTime(new Date(message.timestamp * 1000), trusted.peer, { signWith: current });
+      return this.#serveTrusted(trusted, { signWith: current }, bytesIn, context);
+    }
 
     const peer = await this.#options.directory.findSender(message.sender);
     const error = new EnvelopeError("MNET_ENVELOPE_NOT_ENCRYPTED", "The request is signed and not encrypted.");
-    throw peer && this.#isSigned(message, peer)
-      ? new Refusal(FAULT.notPermittedTransport, error, { signWith: current }, peer)
-      : this.#refuseUnproved(FAULT.notPermittedTransport, error);
+    if (!peer || !this.#isSigned(message, peer)) throw this.#refuseUnproved(FAULT.notPermittedTransport, error);
+    // Anybody can send again what was overheard.
+    this.#requirePermit(context).failed();
+    throw new Refusal(FAULT.notPermittedTransport, error, { signWith: current }, peer);
+  }
+
+  /** The answer is in kind: bare to bare, signed to signed. It says nothing of the peer, which need not even be on. */
+  #serveTrusted(
+    trusted: TrustedCall,
+    wrapping: Wrapping,
+    bytesIn: number,
+    context: RequestContext,
+  ): Promise<Uint8Array> {
+    const { dispatcher, emit } = this.#options;
+    const { peer, accept, address: remoteAddress } = trusted;
+    const call = this.#readCall(trusted, peer, wrapping);
+    const method = call.method.slice(0, 255);
+    emit({ type: "trusted-machine.used", level: "info", peer: referenceTo(peer), remoteAddress, accept, method });
+    return this.#run(call, dispatcher.machineAsCaller(trusted), wrapping, bytesIn, context);
   }
 
   // ── Encrypted ─────────────────────────────────────────────────────────────
 
   async #serveEncrypted(encrypted: EncryptedMessage, bytesIn: number, context: RequestContext): Promise<Uint8Array> {
-    const peer = await this.#findPeer(encrypted);
+    const permit = this.#requirePermit(context);
+    const peer = await this.#findPeer(encrypted, permit);
+    try {
+      return await this.#serveEncryptedFrom(peer, encrypted, bytesIn, permit, context);
+    } finally {
+      // Unless it has proved itself.
+      permit.failed();
+    }
+  }
+
+  async #serveEncryptedFrom(
+    peer: PeerRecord,
+    encrypted: EncryptedMessage,
+    bytesIn: number,
+    permit: Permit,
+    context: RequestContext,
+  ): Promise<Uint8Array> {
     const { keys, decrypted } = await this.#decrypt(encrypted, peer);
     const encryptTo = this.#options.directory.certificateOf(peer);
     const { content, openedWith } = decrypted;
@@ -142,7 +199,7 @@ export class Receiver {
 
     if (openedWith !== keys.current) throw this.#newKey(content.message, openedWith, keys.current, encryptTo, peer);
 
-    const verified = await this.#verify(encrypted, decrypted, peer);
+    const verified = await this.#verify(encrypted, decrypted, peer, permit);
     if (verified instanceof EnvelopeError) {
       if (methodIn(content.message.document) === KEYSWAP && !this.#options.hidePeers) {
         return this.#answerKeyswap(wrapping, context);
@@ -151,6 +208,9 @@ export class Receiver {
     }
     const proved = { peer: verified.peer, wrapping: { ...wrapping, encryptTo: this.#certificateOf(verified.peer) } };
     await this.#requireFresh(verified.message, proved.peer, keys.current, proved.wrapping);
+    if (proved.peer.state === "pending") this.#options.strangers?.noteSigned(proved.peer);
+    else permit.proved();
+    this.#options.circuits.heardFrom(proved.peer);
     this.#remark(verified.message, proved.peer);
     return this.#serve(verified.message, proved.peer, proved.wrapping, bytesIn, context);
   }
@@ -162,10 +222,22 @@ export class Receiver {
     bytesIn: number,
     context: RequestContext,
   ): Promise<Uint8Array> {
-    const { dispatcher, directory, clock, emit } = this.#options;
-    const started = clock.now();
+    const { dispatcher, directory } = this.#options;
     const call = this.#readCall(message, peer, wrapping);
     directory.noteContact(peer, call.dialect);
+    return this.#run(call, dispatcher.peerAsCaller(peer), wrapping, bytesIn, context);
+  }
+
+  async #run(
+    call: XmlRpcCall,
+    caller: Caller,
+    wrapping: Wrapping,
+    bytesIn: number,
+    context: RequestContext,
+  ): Promise<Uint8Array> {
+    const { dispatcher, clock, emit } = this.#options;
+    const { peer } = caller;
+    const started = clock.now();
     const report = (body: Uint8Array, fault?: Fault): void => {
       emit({
         type: "call.served",
@@ -179,7 +251,7 @@ export class Receiver {
       });
     };
     try {
-      const body = this.#wrap(await dispatcher.run(call, peer, context.signal), wrapping);
+      const body = this.#wrap(await dispatcher.run(call, caller, context.signal), wrapping);
       report(body);
       return body;
     } catch (error) {
@@ -194,10 +266,19 @@ export class Receiver {
     }
   }
 
+  /** What may need our private key is rationed by where it comes from, whoever it says that it is from (SEC-083). */
+  #requirePermit({ client }: RequestContext): Permit {
+    const permit = this.#options.budget.take(client.block);
+    if (typeof permit === "number") throw new TooManyRequests(permit);
+    return permit;
+  }
+
   /** Unknown, suspended and deleted senders are alike (MNET-007, MNET-077). */
-  async #findPeer(encrypted: EncryptedMessage): Promise<PeerRecord> {
-    const peer = await this.#options.directory.findSender(encrypted.sender);
+  async #findPeer(encrypted: EncryptedMessage, permit: Permit): Promise<PeerRecord> {
+    const peer = await this.#options.directory.findEncryptedSender(encrypted.sender);
     if (peer) return peer;
+    // It cost us nothing, but in hiding the price must not tell who is known.
+    if (this.#options.hidePeers) permit.failed();
     const error = new EnvelopeError(
       "MNET_ENVELOPE_SIGNER_UNKNOWN",
       `The request claims to be from ${JSON.stringify(encrypted.sender.slice(0, 255))}, which is no active peer.`,
@@ -257,7 +338,8 @@ export class Receiver {
       },
     );
     const isSigned = this.#isSigned(message, peer);
-    if (this.#options.hidePeers && !isSigned) {
+    // A pending peer is nobody who has to be told before it has shown that it is itself (SEC-052).
+    if ((this.#options.hidePeers || peer.state === "pending") && !isSigned) {
       return this.#refuseUnproved(FAULT.unreadable, error);
     }
     // Only the peer itself can have dropped a call of ours for it.
@@ -273,16 +355,41 @@ export class Receiver {
     encrypted: EncryptedMessage,
     decrypted: DecryptedMessage,
     peer: PeerRecord,
+    permit: Permit,
   ): Promise<{ readonly message: VerifiedMessage; readonly peer: PeerRecord } | EnvelopeError> {
     const first = verifyAs(peer, encrypted, decrypted, this.#certificateOf(peer));
     if (!(first instanceof EnvelopeError) || first.code !== "MNET_ENVELOPE_SIGNATURE_INVALID") return first;
+    // While the peer is asked, many more like it may come.
+    permit.failed();
+    if (peer.state === "pending") {
+      this.#options.strangers?.recheck(peer);
+      return first;
+    }
     const refreshed = await this.#options.refresh.refresh(peer);
     return refreshed ? verifyAs(refreshed, encrypted, decrypted, this.#certificateOf(refreshed)) : first;
   }
 
-  /** Once, in time if the peer must be, and not with an expired key if the peer is so configured. */
-  async #requireFresh(message: VerifiedMessage, peer: PeerRecord, openedWith: KeyPair, wrapping: Wrapping): Promise<void> {
-    const { clock, keys, replay } = this.#options;
+  /** Taken once, and in time. */
+  async #requireFresh(
+    message: VerifiedMessage,
+    peer: PeerRecord,
+    openedWith: KeyPair,
+    wrapping: Wrapping,
+  ): Promise<void> {
+    const { keys, replay } = this.#options;
+    this.#requireInTime(message.timestamp, peer, wrapping);
+    try {
+      // Messages to a key that is archived by then are answered with 7025 and never executed.
+      await replay.take(peer, message, keys.retiredAt(openedWith.certificate));
+    } catch (error) {
+      if (error instanceof EnvelopeError) throw new Refusal(FAULT.replayed, error, wrapping, peer);
+      throw error;
+    }
+  }
+
+  /** Where the peer is so configured: on time, and not with an expired key. */
+  #requireInTime(timestamp: Date, peer: PeerRecord, wrapping: Wrapping): void {
+    const { clock } = this.#options;
     const { settings, wwwroot } = peer;
     const { notAfter, fingerprint } = this.#certificateOf(peer);
     if (settings.expiredKey === "refuse" && notAfter.getTime() <= clock.now()) {
@@ -292,18 +399,11 @@ export class Receiver {
       });
       throw new Refusal(FAULT.signatureInvalid, error, wrapping, peer);
     }
-    const offsetMs = message.timestamp.getTime() - clock.now();
+    const offsetMs = timestamp.getTime() - clock.now();
     if (settings.clock === "strict" && Math.abs(offsetMs) > (settings.driftToleranceMs ?? DEFAULT_DRIFT_TOLERANCE_MS)) {
       const code = offsetMs > 0 ? "MNET_PEER_CLOCK_AHEAD" : "MNET_PEER_CLOCK_BEHIND";
       const error = new PeerError(code, `The request of ${wwwroot} is not on time.`, { peer: wwwroot, offsetMs });
       throw new Refusal(FAULT.replayed, error, wrapping, peer);
-    }
-    try {
-      // Messages to a key that is archived by then are answered with 7025 and never executed.
-      await replay.take(peer, message, keys.retiredAt(openedWith.certificate));
-    } catch (error) {
-      if (error instanceof EnvelopeError) throw new Refusal(FAULT.replayed, error, wrapping, peer);
-      throw error;
     }
   }
 
@@ -321,7 +421,7 @@ export class Receiver {
     }
   }
 
-  #readCall(message: VerifiedMessage, peer: PeerRecord, wrapping: Wrapping): XmlRpcCall {
+  #readCall(message: VerifiedMessage | TrustedCall, peer: PeerRecord, wrapping: Wrapping): XmlRpcCall {
     try {
       return this.#options.dispatcher.read(message);
     } catch (error) {
@@ -332,7 +432,8 @@ export class Receiver {
 
   /** What is odd about a verified message and no reason to refuse it. */
   #remark(message: VerifiedMessage, peer: PeerRecord): void {
-    const { emit, clock } = this.#options;
+    const { emit, clock, directory } = this.#options;
+    directory.noteKeyUse(peer, this.#certificateOf(peer));
     for (const remark of message.remarks) {
       emit({ type: "envelope.remark", level: "warn", peer: referenceTo(peer), remark });
     }
@@ -346,7 +447,10 @@ export class Receiver {
   // ── Answers ───────────────────────────────────────────────────────────────
 
   /** Our certificate is public: whoever asks gets it, wrapped as the request was (MNET-095). Nothing is stored. */
-  async #answerKeyswap(wrapping: Wrapping, { remoteAddress }: RequestContext): Promise<Uint8Array> {
+  async #answerKeyswap(
+    wrapping: Wrapping,
+    { client: { address: remoteAddress } }: RequestContext,
+  ): Promise<Uint8Array> {
     // A peer asks because it doubts the key that it has.
     const { current } = await this.#options.keys.recent();
     this.#options.emit({
@@ -364,7 +468,10 @@ export class Receiver {
       : new Refusal(fault, error, wrapping, peer);
   }
 
-  #refuse({ fault, error, wrapping, peer }: Refusal, { remoteAddress }: RequestContext): Uint8Array {
+  #refuse(
+    { fault, error, wrapping, peer }: Refusal,
+    { client: { address: remoteAddress } }: RequestContext,
+  ): Uint8Array {
     this.#options.emit({
       type: "call.refused",
       level: "warn",
@@ -390,9 +497,11 @@ export class Receiver {
  * The method that an XML-RPC document calls, if it is a call at all. Looks into what nobody verified, which is right
  * for one question only: does it ask for our public key (MNET-039)?
  */
-function methodIn(document: Uint8Array): string | undefined {
+const methodIn = (document: Uint8Array): string | undefined => callIn(document)?.method;
+
+function callIn(document: Uint8Array): XmlRpcCall | undefined {
   try {
-    return decodeCall(document).method;
+    return decodeCall(document);
   } catch (error) {
     if (error instanceof XmlRpcError) return undefined;
     throw error;

@@ -8,13 +8,13 @@ interface Allowance {
 
 /** What a request costs that needed our private key and proved nothing. While nobody knows yet, it costs one. */
 export const PRICE_OF_FAILURE = 10;
-/** One address from which nothing was proved lately: 5 failures a second, and 10 or 100 requests under way at once. */
-export const STRANGER: Allowance = { capacity: 100, perSecond: 50 };
-/** All of those together: 20 failures a second. */
-export const ALL_STRANGERS: Allowance = { capacity: 200, perSecond: 200 };
-/** One address from which a peer called lately: 20 failures a second, and 1,000 requests under way at once. */
+/** One address from which nothing was proved lately: 30 failures at once, then 5 a second. */
+export const STRANGER: Allowance = { capacity: 300, perSecond: 50 };
+/** All of those together: 40 failures at once, then 20 a second. */
+export const ALL_STRANGERS: Allowance = { capacity: 400, perSecond: 200 };
+/** One address from which a peer called lately: 100 failures at once, then 20 a second; 1,000 requests under way. */
 export const KNOWN: Allowance = { capacity: 1000, perSecond: 200 };
-/** Everybody together: 50 failures a second. What strangers cannot have of it is reserved for the known. */
+/** Everybody together: 200 failures at once, then 50 a second. What strangers cannot have of it is reserved for the known. */
 export const EVERYBODY: Allowance = { capacity: 2000, perSecond: 500 };
 /** An address is known for so long after a peer called from it: quiet sites call about once a day. */
 export const KNOWN_FOR_MS = 7 * 24 * 60 * 60 * 1000;

@@ -1,8 +1,12 @@
 import type { Wwwroot } from "../core/ids.ts";
 import { APPLICATIONS } from "../peer/application.ts";
 import { escapeXml } from "../xml/escape.ts";
-import { headerOf, readBody, type HttpRequest, type HttpResponse } from "./http.ts";
+import type { BodyReader } from "./body-reader.ts";
+import type { ClientAddresses } from "./client-address.ts";
+import { headerOf, type HttpRequest, type HttpResponse } from "./http.ts";
 import type { Receiver, RequestContext } from "./receive.ts";
+import type { ThrottleReport } from "./throttle-report.ts";
+import { TooManyRequests } from "./too-many-requests.ts";
 
 /** Where a site's certificate can be read; no peer does, but Moodle has it (spec 2.5). */
 export const PUBLIC_KEY_PATH = "/mnet/publickey.php";
@@ -19,7 +23,9 @@ export interface RoutesOptions {
   readonly enabled: boolean;
   readonly homePage: boolean;
   readonly receiver: Receiver;
-  readonly maxRequestBytes: number;
+  readonly clients: ClientAddresses;
+  readonly bodies: BodyReader;
+  readonly throttled: ThrottleReport;
   /** Canonical PEM of the current key. */
   readonly ownCertificate: () => Promise<string>;
 }
@@ -76,13 +82,27 @@ export class Routes {
     if (encoding.toLowerCase() !== "identity") {
       return respond(415, TEXT, "Compressed requests are not accepted.\n", [["accept-encoding", "identity"]]);
     }
-    const { receiver, maxRequestBytes } = this.#options;
-    const context: RequestContext = { signal, remoteAddress: request.remoteAddress };
-    const declared = Number(headerOf(request, "content-length") ?? 0);
-    const body = declared > maxRequestBytes ? undefined : await readBody(request.body, maxRequestBytes);
-    // What was not read would be taken for the next request.
-    if (!body) return respond(200, XML, receiver.refuseTooLarge(context), [["connection", "close"]]);
-    return respond(200, XML, await receiver.receive(body, context));
+    const { receiver, clients, bodies, throttled } = this.#options;
+    const client = clients.of(request);
+    const context: RequestContext = { signal, client };
+    const body = await bodies.read(request, client, signal);
+    switch (body) {
+      case "too-large":
+        return respond(200, XML, receiver.refuseTooLarge(context), [UNREAD]);
+      case "too-slow":
+        throttled.add("slow-body", client);
+        return respond(408, TEXT, "The request did not come to its end in time.\n", [UNREAD]);
+      case "too-many":
+        throttled.add("bodies", client);
+        return tooManyRequests(1000, [UNREAD]);
+    }
+    try {
+      return respond(200, XML, await receiver.receive(body, context));
+    } catch (error) {
+      if (!(error instanceof TooManyRequests)) throw error;
+      throttled.add("private-key", client);
+      return tooManyRequests(error.retryAfterMs);
+    }
   }
 
   async #publicKey({ method }: HttpRequest): Promise<HttpResponse> {
@@ -117,6 +137,9 @@ export class Routes {
   }
 }
 
+/** What was not read would be taken for the next request. */
+const UNREAD = ["connection", "close"] as const;
+
 function respond(
   status: number,
   contentType: string,
@@ -136,6 +159,12 @@ function respond(
     body,
   };
 }
+
+const tooManyRequests = (retryAfterMs: number, headers: readonly (readonly [string, string])[] = []): HttpResponse =>
+  respond(503, TEXT, "Too many requests come from your address or from everywhere. Try again later.\n", [
+    ["retry-after", String(Math.max(1, Math.ceil(retryAfterMs / 1000)))],
+    ...headers,
+  ]);
 
 const notAllowed = (allowed: string): HttpResponse =>
   respond(405, TEXT, `This address answers ${allowed} only.\n`, [["allow", allowed]]);

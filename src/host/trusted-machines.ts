@@ -1,8 +1,8 @@
-import { ConfigError } from "../core/errors.ts";
+import { ConfigError, EnvelopeError } from "../core/errors.ts";
 import type { Wwwroot } from "../core/ids.ts";
-import type { Certificate } from "../crypto/certificate.ts";
 import type { SignedMessage } from "../envelope/signed-message.ts";
 import { verifySignature } from "../envelope/verified-message.ts";
+import type { PeerDirectory } from "../peer/peer-directory.ts";
 import type { PeerRecord } from "../peer/peer-store.ts";
 import { parseWwwroot } from "../peer/wwwroot.ts";
 import { Networks } from "../transport/networks.ts";
@@ -31,6 +31,7 @@ export interface TrustedMachine {
 /** Who logs in and who is enrolled is never decided by an address. */
 const NEVER_TRUSTED = new Set(["sso_idp", "sso_sp", "mnet_enrol"]);
 
+/** One machine. Not exported, so that nobody else can make a `TrustedCall`. */
 interface Entry {
   readonly networks: Networks;
   readonly actsAs: Wwwroot;
@@ -38,12 +39,37 @@ interface Entry {
   readonly accept: TrustedMachine["accept"];
 }
 
-/** An entry that fits a request, before its peer is looked up. */
-export interface TrustedMatch {
-  readonly actsAs: Wwwroot;
-  /** By which `TrustedCall` knows that this match was made here. */
-  readonly entry: object;
+declare const trusted: unique symbol;
+
+/**
+ * A call that came without encryption from a machine that may do that. Only `TrustedMachines` makes one; the dispatcher
+ * takes it beside `VerifiedMessage`, and gives it the services of its entry and no others.
+ */
+export class TrustedCall {
+  declare readonly [trusted]: true;
+  /** The XML-RPC document: of a signed envelope, the bytes that were verified. */
+  readonly document: Uint8Array;
+  /** The active peer that the machine acts as. */
+  readonly peer: PeerRecord;
+  /** All that it may call. */
+  readonly services: ReadonlySet<string>;
+  /** How it came, and is answered. */
+  readonly accept: TrustedMachine["accept"];
+  /** Where it came from. */
   readonly address: string;
+
+  private constructor(document: Uint8Array, { services, accept }: Entry, peer: PeerRecord, address: string) {
+    this.document = document;
+    this.peer = peer;
+    this.services = services;
+    this.accept = accept;
+    this.address = address;
+  }
+
+  /** @internal For `TrustedMachines` only. */
+  static admit(document: Uint8Array, entry: Entry, peer: PeerRecord, address: string): TrustedCall {
+    return new TrustedCall(document, entry, peer, address);
+  }
 }
 
 /** The machines of the configuration. */
@@ -73,70 +99,43 @@ export class TrustedMachines {
     });
   }
 
-  /** The first entry for bare calls from there. */
-  plain(client: ClientAddress): TrustedMatch | undefined {
-    return this.#match(client, "plain", undefined);
+  /** A bare document, if the first entry for bare calls from there names an active peer. */
+  async admitPlain(
+    document: Uint8Array,
+    client: ClientAddress,
+    directory: PeerDirectory,
+  ): Promise<TrustedCall | undefined> {
+    const found = this.#find(client, (entry) => entry.accept === "plain");
+    const peer = found && (await directory.findSender(found.entry.actsAs));
+    return peer && TrustedCall.admit(document, found.entry, peer, found.address);
   }
 
-  /** The first entry for signed calls of that sender from there. */
-  signed(client: ClientAddress, sender: string): TrustedMatch | undefined {
-    return this.#match(client, "signed", sender);
+  /** A signed one, if there is an entry for signed calls of its sender from there, and the sender has signed it. */
+  async admitSigned(
+    message: SignedMessage,
+    client: ClientAddress,
+    directory: PeerDirectory,
+  ): Promise<TrustedCall | undefined> {
+    const found = this.#find(client, ({ accept, actsAs }) => accept === "signed" && actsAs === message.sender);
+    const peer = found && (await directory.findSender(found.entry.actsAs));
+    if (!peer || (peer.settings.strictAlgorithms && message.hasUnknownAlgorithm)) return undefined;
+    try {
+      verifySignature(message, directory.certificateOf(peer));
+    } catch (error) {
+      if (error instanceof EnvelopeError) return undefined;
+      throw error;
+    }
+    return TrustedCall.admit(message.document, found.entry, peer, found.address);
   }
 
-  #match(
+  #find(
     { address, isProxy }: ClientAddress,
-    accept: TrustedMachine["accept"],
-    sender: string | undefined,
-  ): TrustedMatch | undefined {
+    fits: (entry: Entry) => boolean,
+  ): { readonly entry: Entry; readonly address: string } | undefined {
     // Behind a proxy that does not say whom it speaks for may be anybody.
     if (address === undefined || isProxy) return undefined;
-    const entry = this.#entries.find(
-      (candidate) =>
-        candidate.accept === accept &&
-        (sender === undefined || candidate.actsAs === sender) &&
-        candidate.networks.has(address),
-    );
-    return entry && { actsAs: entry.actsAs, entry, address };
-  }
-}
-
-declare const trusted: unique symbol;
-
-/**
- * A call that came without encryption from a machine that may do that. Only the two functions here make one, from a
- * match of the configuration; the dispatcher takes it beside `VerifiedMessage`, and gives it the services of its entry
- * and no others.
- */
-export class TrustedCall {
-  declare readonly [trusted]: true;
-  /** The XML-RPC document: of a signed envelope, the bytes that were verified. */
-  readonly document: Uint8Array;
-  /** The peer that the machine acts as. */
-  readonly peer: PeerRecord;
-  /** All that it may call. */
-  readonly services: ReadonlySet<string>;
-  readonly accept: TrustedMachine["accept"];
-  readonly address: string;
-
-  private constructor(document: Uint8Array, { entry, address }: TrustedMatch, peer: PeerRecord) {
-    const { services, accept, actsAs } = entry as Entry;
-    if (peer.wwwroot !== actsAs || peer.state !== "active") throw new TypeError("Not the peer of the entry.");
-    this.document = document;
-    this.peer = peer;
-    this.services = services;
-    this.accept = accept;
-    this.address = address;
-  }
-
-  /** A bare document. `peer` is the active peer that the match names. */
-  static plain(document: Uint8Array, match: TrustedMatch, peer: PeerRecord): TrustedCall {
-    return new TrustedCall(document, match, peer);
-  }
-
-  /** A signed one. Throws `EnvelopeError` as `verifySignature` does. */
-  static signed(message: SignedMessage, match: TrustedMatch, peer: PeerRecord, certificate: Certificate): TrustedCall {
-    verifySignature(message, certificate);
-    return new TrustedCall(message.document, match, peer);
+    const entry = this.#entries.find((candidate) => fits(candidate) && candidate.networks.has(address));
+    return entry && { entry, address };
   }
 }
 

@@ -137,7 +137,10 @@ export class KeyRing {
 
   /** Whether the current key has had the part of its life after which it is replaced, while it is still good (SEC-049). */
   async isDue(): Promise<boolean> {
-    const { notBefore, notAfter } = (await this.active()).current.certificate;
+    return this.#isDue((await this.active()).current.certificate);
+  }
+
+  #isDue({ notBefore, notAfter }: Certificate): boolean {
     const lifetimeMs = notAfter.getTime() - notBefore.getTime();
     return this.#clock.now() >= notBefore.getTime() + this.#policy.rotateAt * lifetimeMs;
   }
@@ -147,7 +150,7 @@ export class KeyRing {
    * the others get its key.
    */
   async rotate(): Promise<{ readonly from: Fingerprint; readonly to: Fingerprint }> {
-    const from = (await this.#fresh()).current.certificate.fingerprint;
+    const from = (await this.#stored()).fingerprint;
     await this.#replace(from);
     return { from, to: (await this.#fresh()).current.certificate.fingerprint };
   }
@@ -158,11 +161,17 @@ export class KeyRing {
    * @returns whether it was this one.
    */
   async rotateIfDue(): Promise<boolean> {
-    const { current } = await this.#fresh();
-    if (!(await this.isDue())) return false;
-    const isOurs = await this.#replace(current.certificate.fingerprint);
+    const certificate = await this.#stored();
+    if (!this.#isDue(certificate)) return false;
+    const isOurs = await this.#replace(certificate.fingerprint);
     await this.#fresh();
     return isOurs;
+  }
+
+  /** The certificate that is current in the store, expired or not: what is about to be replaced need not be good. */
+  async #stored(): Promise<Certificate> {
+    const { current } = this.#read(await this.#store.list()) ?? (await this.#fresh());
+    return current.certificate;
   }
 
   /**

@@ -84,7 +84,8 @@ export class CircuitBreaker {
     const circuit = this.#circuits.get(peer.id);
     if (!circuit) return;
     this.#circuits.delete(peer.id);
-    if (circuit.retryAt !== undefined) this.#emit({ type: "peer.circuit", level: "info", peer: refer(peer), open: false });
+    if (circuit.retryAt !== undefined)
+      this.#emit({ type: "peer.circuit", level: "info", peer: refer(peer), open: false });
   }
 
   #settle(peer: CircuitRequest["peer"], outcome: Outcome, trial: object | undefined): void {

@@ -51,7 +51,10 @@ export async function introduceOurselves(
   for (const application of candidates) {
     try {
       const pem = await swapKeys(http, route, self, application, options);
-      return { application, certificate: Certificate.parse(pem, { wwwroot: route.wwwroot, minimumBits: options.minimumBits }) };
+      return {
+        application,
+        certificate: Certificate.parse(pem, { wwwroot: route.wwwroot, minimumBits: options.minimumBits }),
+      };
     } catch (error) {
       if (!isOtherSoftware(error)) throw error;
       firstFailure ??= error;

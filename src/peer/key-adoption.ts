@@ -93,20 +93,29 @@ export class KeyAdoption {
     );
   }
 
-  /** Pins the certificate in place of the one in `peer`, once: a concurrent change wins. */
+  /**
+   * Pins the certificate in place of the one in `peer`, once: a concurrent change wins, and what it left is returned.
+   *
+   * An approved certificate is pinned only while it is the one that waits, and makes a pending peer active.
+   */
   async pin(peer: PeerRecord, certificate: Certificate, how: "rekey" | "approved"): Promise<PeerRecord> {
     const { store, directory, emit } = this.#options;
     const { id, wwwroot } = peer;
     for (;;) {
-      const { held, ...latest } = await directory.get(id);
-      if (latest.certificate !== peer.certificate) return { ...latest, ...(held && { held }) };
+      const found = await directory.get(id);
+      const { held, ...latest } = found;
+      const isWaiting = how === "rekey" || held?.certificate === certificate.pem;
+      if (latest.certificate !== peer.certificate || !isWaiting) return found;
       const from = directory.certificateOf(latest).fingerprint;
+      const retired = latest.retired.filter((other) => other !== from && other !== certificate.fingerprint);
       const pinned = await store.update({
         ...latest,
+        ...(how === "approved" && latest.state === "pending" && { state: "active" }),
         certificate: certificate.pem,
-        retired: [...latest.retired.filter((retired) => retired !== from), from].slice(-REMEMBERED_RETIRED),
+        retired: [...retired, from].slice(-REMEMBERED_RETIRED),
       });
       if (!pinned) continue;
+      directory.noteKeyUse(pinned, certificate);
       emit({ type: "peer.key-changed", level: "warn", peer: { id, wwwroot }, from, to: certificate.fingerprint, how });
       return pinned;
     }

@@ -9,7 +9,7 @@ export function bucketOf(ms: number): number {
 
 /**
  * The duration in milliseconds that the part `q` (0 to 1) of what was counted did not exceed, to a tenth. Between the ends
- * of its bucket it is estimated, so it is off by a factor of 1.4 at most. 0 where nothing was counted.
+ * of its bucket it is estimated, so above 1 ms it is off by a factor of 1.4 at most. 0 where nothing was counted.
  *
  * @param counts by bucket.
  */

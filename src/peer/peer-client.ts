@@ -21,11 +21,9 @@ import type { HttpClient } from "./http-exchange.ts";
 import type { KeyAdoption } from "./key-adoption.ts";
 import type { NewKeyNotices } from "./new-key-notices.ts";
 import type { PeerDirectory } from "./peer-directory.ts";
+import { DEFAULT_DRIFT_TOLERANCE_MS } from "./peer-settings.ts";
 import type { PeerRecord } from "./peer-store.ts";
 import type { ReplayGuard } from "./replay-guard.ts";
-
-/** A responder may be this far ahead of us (MNET-104). */
-export const DEFAULT_DRIFT_TOLERANCE_MS = 15_000;
 
 type Response = Exclude<XmlRpcDocument, { readonly kind: "call" }>;
 
@@ -149,6 +147,7 @@ export class PeerClient {
     const sentAt = clock.now();
     const recipient = directory.certificateOf(peer);
     this.#checkExpiry(peer, recipient);
+    directory.noteKeyUse(peer, recipient);
     const timestamp = new Date(sentAt);
     const body = await seal(request, { sender: self, key: signer, recipient, timestamp, random });
     const response = await this.#post(peer, body, signal);
@@ -224,7 +223,8 @@ export class PeerClient {
       return VerifiedMessage.verify(encrypted, decrypted, certificate, peer.settings);
     } catch (error) {
       const isUnverified = error instanceof EnvelopeError && error.code === "MNET_ENVELOPE_SIGNATURE_INVALID";
-      throw (isUnverified && this.#selfSignedKey(signed, peer, method)) || error;
+      const shown = isUnverified ? this.#selfSignedKey(signed, peer, method) : undefined;
+      throw shown ?? error;
     }
   }
 

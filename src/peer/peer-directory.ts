@@ -1,12 +1,14 @@
 import type { Background } from "../core/background.ts";
 import type { Clock } from "../core/clock.ts";
 import { PeerError } from "../core/errors.ts";
+import type { Emit } from "../core/events.ts";
 import type { PeerId, Wwwroot } from "../core/ids.ts";
 import type { Peer, PeerRef } from "../core/peer-snapshot.ts";
 import { Certificate } from "../crypto/certificate.ts";
 import { peerKey } from "../keys/peer-key.ts";
 import type { Dialect } from "../xmlrpc/dialect.ts";
 import type { Route } from "./http-exchange.ts";
+import type { PeerSettings } from "./peer-settings.ts";
 import type { PeerRecord, PeerStore } from "./peer-store.ts";
 import { publishes, subscribes, unionOf, type ServiceFlag } from "./service-flags.ts";
 
@@ -14,6 +16,8 @@ import { publishes, subscribes, unionOf, type ServiceFlag } from "./service-flag
 const CACHED_CERTIFICATES = 10_000;
 /** "Last contact" is for people; writing it with every call would cost more than the call's RSA. */
 const CONTACT_INTERVAL_MS = 60_000;
+/** Smaller ones are a weakness (SEC-047). */
+const GOOD_KEY_BITS = 2048;
 
 /** What the host knows of its peers, for everything that deals with one of them. */
 export class PeerDirectory {
@@ -21,20 +25,28 @@ export class PeerDirectory {
   readonly #clock: Clock;
   readonly #background: Background;
   readonly #timeoutMs: number;
+  readonly #servesPending: boolean;
+  readonly #emit: Emit;
   readonly #certificates = new Map<string, Certificate>();
   readonly #notedAt = new Map<PeerId, number>();
 
   constructor(options: {
+    /** Its records have the settings in effect; see `withEffectiveSettings`. */
     readonly store: PeerStore;
     readonly clock: Clock;
     readonly background: Background;
     /** For peers that have none of their own. */
     readonly timeoutMs: number;
+    /** Whether peers that registered themselves are answered before they are active (hub mode). */
+    readonly servesPending: boolean;
+    readonly emit: Emit;
   }) {
     this.#store = options.store;
     this.#clock = options.clock;
     this.#background = options.background;
     this.#timeoutMs = options.timeoutMs;
+    this.#servesPending = options.servesPending;
+    this.#emit = options.emit;
   }
 
   /** The peer as it is now, in any state but deleted. */
@@ -59,14 +71,24 @@ export class PeerDirectory {
     return record;
   }
 
-  /** A peer that a message claims to be from: only active ones are answered; others are as good as unknown (MNET-007). */
+  /** A peer that a message claims to be from: only active ones are answered; others are as good as unknown (MNET-007, SEC-054). */
   async findSender(sender: string): Promise<PeerRecord | undefined> {
     const record = await this.#store.find(sender as Wwwroot);
     return record?.state === "active" ? record : undefined;
   }
 
-  /** Our boxes for one service and this peer, those of All Hosts included (spec 1.5, MNET-089). */
+  /** The same for an encrypted message, and in hub mode also peers that are pending: their signature may prove them (SEC-044). */
+  async findEncryptedSender(sender: string): Promise<PeerRecord | undefined> {
+    const record = await this.#store.find(sender as Wwwroot);
+    return record?.state === "active" || (record?.state === "pending" && this.#servesPending) ? record : undefined;
+  }
+
+  /**
+   * Our boxes for one service and this peer, those of All Hosts included (spec 1.5, MNET-089). A peer that is not active
+   * has none: while it is pending, only the system methods are served (SEC-044).
+   */
   async flagFor(peer: PeerRecord, service: string): Promise<ServiceFlag> {
+    if (peer.state !== "active") return "off";
     return unionOf(peer.services[service], (await this.#store.allHostsServices())[service]);
   }
 
@@ -92,15 +114,35 @@ export class PeerDirectory {
     return certificate;
   }
 
-  /** How to reach the peer. */
-  routeTo({ id, wwwroot, settings }: PeerRecord): Route {
+  /** How to reach the peer. Each route is for one exchange: a weak one is told of. */
+  routeTo(peer: PeerRecord): Route {
+    return { ...this.routeFor(peer, peer.settings), peer: peer.id };
+  }
+
+  /** How to reach a site with these settings, whether it is a peer or not. No circuit breaker watches that. */
+  routeFor(site: { readonly wwwroot: Wwwroot; readonly id?: PeerId }, settings: PeerSettings): Route {
+    const tls = settings.legacy?.tls ?? "verify";
+    if (tls !== "verify" && site.wwwroot.startsWith("https:")) this.#noteLegacy(site, "tls");
     return {
-      wwwroot,
-      peer: id,
-      tls: settings.legacy?.tls ?? "verify",
+      wwwroot: site.wwwroot,
+      tls,
       allowAddresses: settings.allowAddresses ?? [],
       timeoutMs: settings.timeoutMs ?? this.#timeoutMs,
     };
+  }
+
+  /** A message was sealed to this certificate, or verified with it, or it is pinned: tells of it if its key is small. */
+  noteKeyUse(peer: { readonly wwwroot: Wwwroot; readonly id?: PeerId }, { modulusBits }: Certificate): void {
+    if (modulusBits < GOOD_KEY_BITS) this.#noteLegacy(peer, "smallKeys");
+  }
+
+  #noteLegacy({ id, wwwroot }: { readonly wwwroot: Wwwroot; readonly id?: PeerId }, setting: string): void {
+    this.#emit({
+      type: "legacy.used",
+      level: "warn",
+      setting,
+      ...(id === undefined ? { wwwroot } : { peer: { id, wwwroot } }),
+    });
   }
 
   /**

@@ -58,13 +58,12 @@ export const minimumKeyBits = ({ legacy }: PeerSettings): 1024 | 2048 => (legacy
 
 /** The second settings where they say something, else the first. `legacy` is merged member by member. */
 export function mergeSettings(defaults: PeerSettings, own: PeerSettings): PeerSettings {
-  const legacy = { ...defaults.legacy, ...own.legacy };
-  return { ...defaults, ...own, ...(Object.keys(legacy).length > 0 && { legacy }) };
+  const legacy = { ...present(defaults.legacy), ...present(own.legacy) };
+  return { ...present(defaults), ...present(own), ...(Object.keys(legacy).length > 0 && { legacy }) };
 }
 
-/** Everything that is in effect for a peer with these settings, `peerDefaults` included. */
+/** Everything that is in effect for a peer with these settings. */
 export function completeSettings(settings: PeerSettings, hostTimeoutMs: number): EffectiveSettings {
-  const { legacy, ...rest } = settings;
   return {
     timeoutMs: hostTimeoutMs,
     driftToleranceMs: DEFAULT_DRIFT_TOLERANCE_MS,
@@ -74,26 +73,29 @@ export function completeSettings(settings: PeerSettings, hostTimeoutMs: number):
     exportFields: DEFAULT_FIELDS,
     importFields: DEFAULT_FIELDS,
     allowAddresses: [],
-    ...rest,
-    legacy: { tls: "verify", smallKeys: false, adoptKeyOverHttps: false, ...legacy },
+    ...present(settings),
+    legacy: { tls: "verify", smallKeys: false, adoptKeyOverHttps: false, ...present(settings.legacy) },
   };
 }
 
-/**
- * A peer's own settings after a change, and what was changed, such as `settings.legacy.tls`. Nothing was if nothing is
- * named.
- */
+/** A peer's own settings after a change, and the paths of what it named, such as `settings.legacy.tls`. */
 export function changeSettings(
   own: PeerSettings,
-  { legacy: legacyChange, ...change }: PeerSettingsChange,
+  change: PeerSettingsChange,
 ): { readonly settings: PeerSettings; readonly changed: readonly string[] } {
-  const { legacy: ownLegacy, ...rest } = own;
-  const legacy = legacyChange === null ? {} : edited(ownLegacy ?? {}, legacyChange ?? {});
-  const changed = [
-    ...named(change).map((name) => `settings.${name}`),
-    ...(legacyChange === null ? ["settings.legacy"] : named(legacyChange).map((name) => `settings.legacy.${name}`)),
-  ];
-  return { settings: { ...edited(rest, change), ...(Object.keys(legacy).length > 0 && { legacy }) }, changed };
+  const { legacy: ownLegacy = {}, ...ownRest } = own;
+  const { legacy: legacyChange, ...restChange } = change;
+  const legacy = legacyChange === null ? {} : changed(ownLegacy, present(legacyChange));
+  const settings = changed(ownRest, present(restChange));
+  return {
+    settings: { ...settings, ...(Object.keys(legacy).length > 0 && { legacy }) },
+    changed: [
+      ...Object.keys(present(restChange)).map((name) => `settings.${name}`),
+      ...(legacyChange === null
+        ? ["settings.legacy"]
+        : Object.keys(present(legacyChange)).map((name) => `settings.legacy.${name}`)),
+    ],
+  };
 }
 
 /** Paths of what weakens the defaults, such as `legacy.tls`. */
@@ -106,13 +108,14 @@ export function weaknessesIn({ legacy = {} }: PeerSettings): readonly string[] {
   ];
 }
 
-const named = (change: object = {}): string[] =>
-  Object.entries(change).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+type Present<T> = { readonly [K in keyof T]?: Exclude<T[K], undefined> };
 
-const edited = (from: object, change: object): object =>
-  Object.fromEntries(
-    Object.entries({ ...from, ...withoutUndefined(change) }).filter(([, value]) => value !== null),
-  );
+/** `undefined` means absent. */
+function present<T extends object>(values: T | undefined): Present<T> {
+  return Object.fromEntries(Object.entries(values ?? {}).filter(([, value]) => value !== undefined)) as Present<T>;
+}
 
-const withoutUndefined = (change: object): object =>
-  Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
+/** What is `null` in the change is dropped, and so returns to its default. */
+function changed<T extends object>(own: T, change: { readonly [K in keyof T]?: T[K] | null }): T {
+  return Object.fromEntries(Object.entries({ ...own, ...change }).filter(([, value]) => value !== null)) as T;
+}

@@ -80,7 +80,12 @@ export interface ServiceSides {
 }
 
 /** Our side and the peer's beside each other, sorted by name (spec 1.3). */
-export function serviceRows({ here, there, peer = "the peer", isOfferToAll = false }: ServiceSides): readonly ServiceRow[] {
+export function serviceRows({
+  here,
+  there,
+  peer = "the peer",
+  isOfferToAll = false,
+}: ServiceSides): readonly ServiceRow[] {
   const names = [...new Set([...here.keys(), ...(there?.keys() ?? [])])].sort();
   return names.map((service) => {
     const ours = here.get(service) ?? "off";

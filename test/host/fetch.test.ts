@@ -56,7 +56,7 @@ describe("host.fetch", () => {
         method: "POST",
         body: stream(padded(aliceCalls(us, "system/listServices"), length)),
         duplex: "half",
-      } as RequestInit);
+      });
       return Buffer.from(await (await us.host.fetch(request)).arrayBuffer());
     };
     expect(summary(openAnswer(await send(10_000), us.alice)).value).toEqual([]);

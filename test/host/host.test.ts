@@ -94,7 +94,7 @@ describe("options", () => {
   ];
 
   it.each(wrong)("%s is named when it is wrong: %j", async (option, given, code = "MNET_CONFIG_INVALID") => {
-    const error = await errorOf(() => createHost({ ...base(), ...given } as HostOptions));
+    const error = await errorOf(() => createHost(Object.assign(base(), given) as HostOptions));
     expect(error).toMatchObject({ code, option });
   });
 
@@ -107,13 +107,7 @@ describe("options", () => {
   it("undefined means absent", async () => {
     const keys = { lifetimeMs: undefined };
     const store = await ready("https://a.example");
-    await using host = await createHost({
-      ...base(),
-      store,
-      keys,
-      limits: { depth: undefined },
-      services: undefined,
-    } as HostOptions);
+    await using host = await createHost({ ...base(), store, keys, services: undefined });
     expect(host.name).toBe("A");
   });
 
@@ -295,7 +289,7 @@ describe("closing", () => {
     {
       await using us = await rig();
       escaped = us.host;
-      expect(await codeOf(() => escaped!.keys.current())).toBe("accepted");
+      expect(await codeOf(() => escaped.keys.current())).toBe("accepted");
     }
     expect(await codeOf(() => escaped.keys.current())).toBe("MNET_HOST_CLOSED");
   });

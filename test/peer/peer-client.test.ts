@@ -424,7 +424,7 @@ describe("no answer at all", () => {
       false,
     ],
   ] as const)("%s → %s", async (_, answer, code, retryable) => {
-    await using us = await withAlice(() => answer as TransportResponse);
+    await using us = await withAlice(() => answer);
     expect(await errorOf(() => list(us))).toMatchObject({
       code,
       retryable,

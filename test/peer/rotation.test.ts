@@ -13,7 +13,10 @@ it("probe", async () => {
   let n = 0;
   const events: string[] = [];
   const a = await network.host("https://a.test", { services: [counter], observer: (e) => events.push("a " + e.type) });
-  const b = await network.host("https://b.test", { services: [counter.implement({ next: ({ by }) => (n += by) })], observer: (e) => events.push("b " + e.type) });
+  const b = await network.host("https://b.test", {
+    services: [counter.implement({ next: ({ by }) => (n += by) })],
+    observer: (e) => events.push("b " + e.type),
+  });
   await network.connect(a, b, { counter: "subscribe" });
   const toB = await a.peers.get(b.wwwroot);
   expect(await a.call(toB, counter.methods.next, { by: 1 })).toBe(1);

@@ -112,7 +112,7 @@ export interface Rig extends AsyncDisposable {
   readonly alice: KeyedSite;
   readonly aliceId: PeerRecord["id"];
   /** Events of one type. */
-  told<T extends MnetEvent["type"]>(type: T): Extract<MnetEvent, { readonly type: T }>[];
+  readonly told: <T extends MnetEvent["type"]>(type: T) => Extract<MnetEvent, { readonly type: T }>[];
 }
 
 export const OUR_WWWROOT = "https://host.example/moodle";

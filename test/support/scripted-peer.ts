@@ -21,7 +21,11 @@ export interface ScriptedRig extends Rig {
   /** How often each thing was asked for. */
   readonly counts: () => Record<string, number>;
   /** What the store holds of alice. */
-  readonly stored: () => Promise<{ readonly pinned: string; readonly retired: readonly string[]; readonly held: string | undefined }>;
+  readonly stored: () => Promise<{
+    readonly pinned: string;
+    readonly retired: readonly string[];
+    readonly held: string | undefined;
+  }>;
   /** `system/listServices` of alice. */
   readonly list: () => Promise<unknown>;
 }
@@ -76,16 +80,13 @@ function read(request: TransportRequest, keys: readonly KeyedSite[]): Asked {
 }
 
 /** A document in the envelopes of alice; signed by, and sealed for, somebody else if told. */
-export const answer = (
-  us: Rig,
-  document: Uint8Array,
-  options: Partial<Parameters<typeof wrap>[1]> = {},
-): Buffer => wrap(document, { from: us.alice, to: us.ours, timestamp: new Date(us.clock.now()), ...options });
+export const answer = (us: Rig, document: Uint8Array, options: Partial<Parameters<typeof wrap>[1]> = {}): Buffer =>
+  wrap(document, { from: us.alice, to: us.ours, timestamp: new Date(us.clock.now()), ...options });
 
 /** "You used my old key; here is the new one." */
-export const newKeyFault = ({ certificate }: { readonly certificate: Certificate }): Buffer =>
+export const newKeyFault = ({ certificate }: { readonly certificate: Certificate }): Uint8Array =>
   encodeFault(7025, certificate.pem);
 
 /** Our request is one for a key in clear: the answer to it. */
-export const shown = ({ certificate }: { readonly certificate: Certificate }): Buffer => encodeResult(certificate.pem);
-
+export const shown = ({ certificate }: { readonly certificate: Certificate }): Uint8Array =>
+  encodeResult(certificate.pem);

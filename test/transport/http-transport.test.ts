@@ -204,6 +204,22 @@ describe("failures", () => {
     }
   });
 
+  it("one site gets 32 connections at once; what is over waits for one of them", async () => {
+    const waiting: ServerResponse[] = [];
+    await using site = await httpSite((_req, res) => void waiting.push(res));
+    const transport = new HttpTransport({ allowAddresses: LOOPBACK });
+    const request = { method: "GET", url: new URL(site.origin), headers: {}, maxBytes: 10, tls: "verify", signal: new AbortController().signal } as const;
+    const answers = Array.from({ length: 40 }, () => transport.exchange(request));
+    await expect.poll(() => waiting.length).toBe(32);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(waiting).toHaveLength(32);
+    for (const res of waiting.splice(0)) res.end("x");
+    await expect.poll(() => waiting.length).toBe(8);
+    for (const res of waiting) res.end("x");
+    expect(new Set((await Promise.all(answers)).map(({ status }) => status))).toEqual(new Set([200]));
+    await transport.close();
+  });
+
   it("an aborted exchange rejects with the reason, before and during", async () => {
     let hits = 0;
     const caller = new AbortController();
@@ -319,9 +335,9 @@ describe("addresses", () => {
 });
 
 describe("TLS", () => {
-  /** A site whose certificate nobody signed; the names in it are the ones given to openssl below. */
+  /** A site whose certificate nobody signed; it is one for `localhost`. */
   async function tlsSite(listener: RequestListener) {
-    const { certificate, privateKeyPem } = keyedSite("https://localhost");
+    const { certificate, privateKeyPem } = keyedSite("localhost");
     const server = createTlsServer({ cert: certificate.pem, key: privateKeyPem }, listener) as unknown as Server;
     return httpSite(listener, server);
   }
@@ -345,11 +361,12 @@ describe("TLS", () => {
       hits += 1;
       res.end("x");
     });
-    // The certificate is one for https://localhost as MNet writes it, which is no host name.
-    expect(await codeOf(() => exchange(`https://127.0.0.1:${site.port}/`, { tls: "host-name" }))).toBe(
-      "MNET_TRANSPORT_TLS",
-    );
+    const url = (name: string): string => `https://${name}:${site.port}/`;
+    const allowed = [...LOOPBACK, "::1"];
+    expect(await codeOf(() => exchange(url("127.0.0.1"), { tls: "host-name" }, allowed))).toBe("MNET_TRANSPORT_TLS");
     expect(hits).toBe(0);
+    expect((await exchange(url("localhost"), { tls: "host-name" }, allowed)).status).toBe(200);
+    expect(hits).toBe(1);
   });
 
   it("https where http is spoken", async () => {

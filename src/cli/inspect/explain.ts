@@ -12,7 +12,7 @@ import {
 import { readEnvelope, type Envelope } from "../../envelope/open.ts";
 import { SIGNED_MESSAGE, type SignedMessage } from "../../envelope/signed-message.ts";
 import { requireOneSender } from "../../envelope/verified-message.ts";
-import { DEFAULT_DRIFT_TOLERANCE_MS } from "../../peer/peer-client.ts";
+import { DEFAULT_DRIFT_TOLERANCE_MS } from "../../peer/peer-settings.ts";
 import type { XmlElement } from "../../xml/element.ts";
 import { readDocument, rootNameOf } from "../../xml/read-document.ts";
 import { decode } from "../../xmlrpc/decode.ts";

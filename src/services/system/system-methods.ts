@@ -1,7 +1,6 @@
-import type { PeerRecord } from "../../peer/peer-store.ts";
-import { publishes, subscribes, type ServiceFlag } from "../../peer/service-flags.ts";
+import { publishes, subscribes } from "../../peer/service-flags.ts";
 import type { Catalogue } from "../../host/catalogue.ts";
-import type { SystemMethod } from "../../host/dispatcher.ts";
+import type { Caller, SystemMethod } from "../../host/dispatcher.ts";
 import { FAULT } from "../../host/fault-table.ts";
 import type { MethodEntry } from "../../host/service.ts";
 import type { XmlRpcValue } from "../../xmlrpc/value.ts";
@@ -9,8 +8,6 @@ import type { XmlRpcValue } from "../../xmlrpc/value.ts";
 /** What the system methods look at. */
 export interface SystemContext {
   readonly catalogue: Catalogue;
-  /** Our boxes for a service and a peer, those of All Hosts included. */
-  readonly flagFor: (peer: PeerRecord, service: string) => Promise<ServiceFlag>;
   /** Canonical PEM of the current key. */
   readonly ownCertificate: () => Promise<string>;
 }
@@ -22,24 +19,20 @@ const API_VERSION = "1";
  * The methods that every host has and every known peer may call (spec 7.7). They answer for the caller only: what is
  * not published to it does not exist (SEC-088). Names that are not here are fault 7018 (MNET-086).
  */
-export function systemMethods({
-  catalogue,
-  flagFor,
-  ownCertificate,
-}: SystemContext): ReadonlyMap<string, SystemMethod> {
+export function systemMethods({ catalogue, ownCertificate }: SystemContext): ReadonlyMap<string, SystemMethod> {
   return new Map<string, SystemMethod>([
     ["system/keyswap", () => ownCertificate()],
-    ["system/listServices", (_params, peer) => listServices(peer)],
-    ["system/listMethods", ([service], peer) => listMethods(peer, optionalName(service))],
-    ["system/methodSignature", async ([name], peer) => (await publishedMethod(name, peer))?.signature ?? false],
-    ["system/methodHelp", async ([name], peer) => (await publishedMethod(name, peer))?.help ?? false],
+    ["system/listServices", (_params, caller) => listServices(caller)],
+    ["system/listMethods", ([service], caller) => listMethods(caller, optionalName(service))],
+    ["system/methodSignature", async ([name], caller) => (await publishedMethod(name, caller))?.signature ?? false],
+    ["system/methodHelp", async ([name], caller) => (await publishedMethod(name, caller))?.help ?? false],
   ]);
 
   /** One entry per service with any box, numbers as strings as a Moodle's database gives them (MNET-097). */
-  async function listServices(peer: PeerRecord): Promise<XmlRpcValue> {
+  async function listServices({ flagFor }: Caller): Promise<XmlRpcValue> {
     const entries: XmlRpcValue[] = [];
     for (const name of catalogue.serviceNames()) {
-      const flag = await flagFor(peer, name);
+      const flag = await flagFor(name);
       // What was published once may be served no longer.
       const isPublished = publishes(flag) && catalogue.serves(name);
       if (!isPublished && !subscribes(flag)) continue;
@@ -49,20 +42,20 @@ export function systemMethods({
   }
 
   /** Sorted names; of one service only if it is named (MNET-098). */
-  async function listMethods(peer: PeerRecord, service: string | undefined): Promise<XmlRpcValue> {
+  async function listMethods({ flagFor }: Caller, service: string | undefined): Promise<XmlRpcValue> {
     const names: string[] = [];
     for (const method of catalogue.servedMethods()) {
       const isWanted = service === undefined || method.service === service;
-      if (isWanted && publishes(await flagFor(peer, method.service))) names.push(method.name);
+      if (isWanted && publishes(await flagFor(method.service))) names.push(method.name);
     }
     return names;
   }
 
   /** A method that the peer may call; anything else is as good as unknown to it. */
-  async function publishedMethod(name: XmlRpcValue | undefined, peer: PeerRecord): Promise<MethodEntry | undefined> {
+  async function publishedMethod(name: XmlRpcValue | undefined, { flagFor }: Caller): Promise<MethodEntry | undefined> {
     if (typeof name !== "string") throw FAULT.internal;
     const method = catalogue.method(name);
-    return method?.invoke && publishes(await flagFor(peer, method.service)) ? method : undefined;
+    return method?.invoke && publishes(await flagFor(method.service)) ? method : undefined;
   }
 }
 

@@ -1,0 +1,113 @@
+import type { Clock } from "../core/clock.ts";
+import type { ClientAddress } from "./client-address.ts";
+import { headerOf, type HttpRequest } from "./http.ts";
+
+/** From the end of the head to the end of the body. Real sites need less than a second. */
+export const BODY_DEADLINE_MS = 30_000;
+/** Bodies that are being read at once. */
+export const MAXIMUM_BODIES = 256;
+/** Of them, from addresses from which no peer called lately. The rest is reserved for the others. */
+export const MAXIMUM_STRANGERS = 192;
+/** From one address, if no peer called from it lately. */
+export const MAXIMUM_PER_STRANGER = 32;
+/** From one address from which a peer called lately. */
+export const MAXIMUM_PER_KNOWN = 128;
+/** What all strangers' bodies together may hold of memory, but at least two of the largest. */
+const STRANGERS_BYTES = 64 * 1024 * 1024;
+
+/** Why a body is not there: more bytes than allowed, not there in time, or too many others are being read. */
+export type BodyRefusal = "too-large" | "too-slow" | "too-many";
+
+/** Reads bodies of whoever sends them, and lets nobody hold what others need by sending slowly (SEC-082). */
+export class BodyReader {
+  readonly #clock: Clock;
+  readonly #maxBytes: number;
+  readonly #isKnown: (block: string) => boolean;
+  readonly #reading = new Map<string, number>();
+  #bodies = 0;
+  #strangers = 0;
+  #strangersBytes = 0;
+
+  /** `isKnown`: whether a peer called lately from a `ClientAddress.block`. */
+  constructor(options: {
+    readonly clock: Clock;
+    readonly maxBytes: number;
+    readonly isKnown: (block: string) => boolean;
+  }) {
+    this.#clock = options.clock;
+    this.#maxBytes = options.maxBytes;
+    this.#isKnown = options.isKnown;
+  }
+
+  /** A body, or why not. Rejects with what the body throws, or with `signal.reason`. */
+  async read(request: HttpRequest, { block }: ClientAddress, signal: AbortSignal): Promise<Uint8Array | BodyRefusal> {
+    const { body } = request;
+    if (Number(headerOf(request, "content-length") ?? 0) > this.#maxBytes) return "too-large";
+    if (body instanceof Uint8Array) return body.length > this.#maxBytes ? "too-large" : body;
+    const isStranger = !this.#isKnown(block);
+    if (!this.#hasRoom(block, isStranger)) return "too-many";
+    this.#count(block, isStranger, 1);
+    try {
+      return await this.#readInTime(body, isStranger, signal);
+    } finally {
+      this.#count(block, isStranger, -1);
+    }
+  }
+
+  #hasRoom(block: string, isStranger: boolean): boolean {
+    const own = this.#reading.get(block) ?? 0;
+    if (this.#bodies >= MAXIMUM_BODIES) return false;
+    return isStranger ? this.#strangers < MAXIMUM_STRANGERS && own < MAXIMUM_PER_STRANGER : own < MAXIMUM_PER_KNOWN;
+  }
+
+  #count(block: string, isStranger: boolean, change: 1 | -1): void {
+    this.#bodies += change;
+    if (isStranger) this.#strangers += change;
+    const own = (this.#reading.get(block) ?? 0) + change;
+    if (own > 0) this.#reading.set(block, own);
+    else this.#reading.delete(block);
+  }
+
+  async #readInTime(
+    body: AsyncIterable<Uint8Array>,
+    isStranger: boolean,
+    signal: AbortSignal,
+  ): Promise<Uint8Array | BodyRefusal> {
+    let cancel = (): void => undefined;
+    let unfollow = (): void => undefined;
+    const ending = new Promise<"too-slow">((resolve, reject) => {
+      cancel = this.#clock.after(BODY_DEADLINE_MS, () => resolve("too-slow"));
+      const abort = (): void => reject(signal.reason as Error);
+      if (signal.aborted) abort();
+      signal.addEventListener("abort", abort);
+      unfollow = () => signal.removeEventListener("abort", abort);
+    });
+    ending.catch(() => undefined);
+    const parts = body[Symbol.asyncIterator]();
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    try {
+      for (;;) {
+        const part = parts.next();
+        // Nobody may wait for it any more when it fails.
+        part.catch(() => undefined);
+        const next = await Promise.race([part, ending]);
+        if (next === "too-slow") return next;
+        if (next.done) return Buffer.concat(chunks, size);
+        size += next.value.length;
+        if (size > this.#maxBytes) return "too-large";
+        if (isStranger) {
+          this.#strangersBytes += next.value.length;
+          if (this.#strangersBytes > Math.max(STRANGERS_BYTES, 2 * this.#maxBytes)) return "too-many";
+        }
+        chunks.push(next.value);
+      }
+    } finally {
+      cancel();
+      unfollow();
+      if (isStranger) this.#strangersBytes -= size;
+      // Not awaited: it ends when the part that nobody waits for does.
+      parts.return?.().catch(() => undefined);
+    }
+  }
+}

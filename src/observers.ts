@@ -1,0 +1,12 @@
+/**
+ * Observers for what a host tells: give one to `createHost` as `observer`, or to `host.observe`.
+ *
+ * @module mnet/observers
+ */
+export {
+  openTelemetryObserver,
+  type Meter,
+  type TelemetryAttributes,
+  type Tracer,
+} from "./adapters/open-telemetry-observer.ts";
+export { pinoObserver, type Logger, type LogMethod } from "./adapters/pino-observer.ts";
