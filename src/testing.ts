@@ -5,5 +5,6 @@
  */
 export type { ContractCase } from "./testing/contract-case.ts";
 export { fakeClock, type FakeClock } from "./testing/fake-clock.ts";
+export { replayContract } from "./testing/replay-contract.ts";
 export { storeContract } from "./testing/store-contract.ts";
 export { testNetwork, type TestFailure, type TestNetwork } from "./testing/test-network.ts";

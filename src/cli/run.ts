@@ -5,6 +5,13 @@ import { demoCommand } from "./demo/demo-command.ts";
 import { describeError } from "./describe-error.ts";
 import { EXIT, type ExitCode } from "./exit-code.ts";
 import { inspectCommand } from "./inspect/inspect-command.ts";
+import { callCommand } from "./site/call-command.ts";
+import { keysCommand } from "./site/keys-command.ts";
+import { logCommand } from "./site/log-command.ts";
+import { maintainCommand } from "./site/maintain-command.ts";
+import { peersCommand } from "./site/peers-command.ts";
+import { servicesCommand } from "./site/services-command.ts";
+import { statsCommand } from "./site/stats-command.ts";
 import { UsageError } from "./usage-error.ts";
 
 const EPILOGUE = `
@@ -36,9 +43,22 @@ export async function run(argv: readonly string[], io: CliIo): Promise<ExitCode>
   const finish = (code: ExitCode): void => {
     exitCode = code;
   };
-  for (const make of [demoCommand, inspectCommand]) {
+  const commands = [
+    demoCommand,
+    inspectCommand,
+    peersCommand,
+    servicesCommand,
+    keysCommand,
+    callCommand,
+    logCommand,
+    statsCommand,
+    maintainCommand,
+  ];
+  for (const make of commands) {
     // Added rather than made by the program, so the settings have to be handed down.
-    program.addCommand(make(io, finish).copyInheritedSettings(program));
+    const command = make(io, finish).copyInheritedSettings(program);
+    for (const inner of command.commands) inner.copyInheritedSettings(command);
+    program.addCommand(command);
   }
 
   try {

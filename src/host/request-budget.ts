@@ -1,4 +1,5 @@
 import type { Clock } from "../core/clock.ts";
+import { RecentMap } from "../core/recent-map.ts";
 
 /** Tokens, and how many come back each second. */
 interface Allowance {
@@ -43,8 +44,8 @@ export interface Permit {
  */
 export class RequestBudget {
   readonly #clock: Clock;
-  readonly #addresses = new RecentMap<Bucket>(MAXIMUM_ADDRESSES);
-  readonly #knownSince = new RecentMap<number>(MAXIMUM_ADDRESSES);
+  readonly #addresses = new RecentMap<string, Bucket>(MAXIMUM_ADDRESSES);
+  readonly #knownSince = new RecentMap<string, number>(MAXIMUM_ADDRESSES);
   readonly #strangers: Bucket;
   readonly #everybody: Bucket;
 
@@ -117,27 +118,5 @@ class Bucket {
     const refill = (Math.max(0, now - this.#filledAt) * perSecond) / 1000;
     this.#tokens = Math.min(capacity, Math.max(-capacity, this.#tokens + refill + tokens));
     this.#filledAt = now;
-  }
-}
-
-/** A map that forgets what was not set for long. In two halves: to find the oldest of one map takes time. */
-class RecentMap<V> {
-  #newer = new Map<string, V>();
-  #older = new Map<string, V>();
-  readonly #capacity: number;
-
-  constructor(capacity: number) {
-    this.#capacity = capacity;
-  }
-
-  get(key: string): V | undefined {
-    return this.#newer.get(key) ?? this.#older.get(key);
-  }
-
-  set(key: string, value: V): void {
-    this.#newer.set(key, value);
-    if (this.#newer.size <= this.#capacity / 2) return;
-    this.#older = this.#newer;
-    this.#newer = new Map();
   }
 }

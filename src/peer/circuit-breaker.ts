@@ -2,6 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import { TransportError } from "../core/errors.ts";
 import type { Emit } from "../core/events.ts";
 import type { PeerId, Wwwroot } from "../core/ids.ts";
+import { RecentMap } from "../core/recent-map.ts";
 
 /** So many failures in a row open the circuit. */
 export const FAILURES_TO_OPEN = 5;
@@ -46,7 +47,7 @@ export class CircuitBreaker {
   readonly #clock: Clock;
   readonly #emit: Emit;
   readonly #random: () => number;
-  readonly #circuits = new Map<PeerId, Circuit>();
+  readonly #circuits = new RecentMap<PeerId, Circuit>(MAXIMUM_ENTRIES);
 
   /** `random`: numbers from 0 to 1 for the jitter. Default `Math.random`. */
   constructor(options: { readonly clock: Clock; readonly emit: Emit; readonly random?: (() => number) | undefined }) {
@@ -111,7 +112,7 @@ export class CircuitBreaker {
     const circuit: Circuit = isInARow ? known : { failures: 0, lastFailureAt: now };
     circuit.failures += 1;
     circuit.lastFailureAt = now;
-    this.#remember(peer.id, circuit);
+    this.#circuits.set(peer.id, circuit);
     if (circuit.failures < FAILURES_TO_OPEN) return;
     const retryAt = now + this.#backOff(circuit.failures);
     circuit.retryAt = retryAt;
@@ -128,17 +129,6 @@ export class CircuitBreaker {
   #backOff(failures: number): number {
     const whole = Math.min(LONGEST_BACK_OFF_MS, FIRST_BACK_OFF_MS * 2 ** (failures - FAILURES_TO_OPEN));
     return Math.round(whole * (1 - this.#random() / 2));
-  }
-
-  #remember(id: PeerId, circuit: Circuit): void {
-    // To the end: the first is the one whose failures are oldest.
-    this.#circuits.delete(id);
-    this.#circuits.set(id, circuit);
-    if (this.#circuits.size <= MAXIMUM_ENTRIES) return;
-    for (const oldest of this.#circuits.keys()) {
-      this.#circuits.delete(oldest);
-      return;
-    }
   }
 }
 

@@ -78,7 +78,7 @@ describe("the log", () => {
 
   it("waits for a slow store", async () => {
     const store = memoryStore();
-    const { append } = store.log;
+    const append = store.log.append.bind(store.log);
     store.log.append = async (events) => {
       await new Promise((resolve) => setTimeout(resolve, 30));
       return append(events);
@@ -356,7 +356,6 @@ describe("SEC-089 neutral text", () => {
     await codeOf(() => us.host.call({ id: us.aliceId }, `evil/${evil}`, [], { unchecked: true }));
     await codeOf(() => us.host.call({ id: us.aliceId }, "work/fail"));
 
-    // eslint-disable-next-line no-control-regex
     const obeyed = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/;
     const texts = (value: unknown): string[] =>
       typeof value === "string"

@@ -189,7 +189,7 @@ describe("maintain", () => {
     expect((await us.host.maintain()).rowsPurged).toBe(0);
     await us.clock.advance(2000);
     const limits: number[] = [];
-    const { prune } = us.store.replay;
+    const prune = us.store.replay.prune.bind(us.store.replay);
     us.store.replay.prune = (now, limit) => {
       limits.push(limit);
       return prune(now, limit);

@@ -175,7 +175,7 @@ describe("stats", () => {
   it("are in the store after five seconds, and in one piece", async () => {
     await using us = await rig();
     let additions = 0;
-    const { add } = us.store.stats;
+    const add = us.store.stats.add.bind(us.store.stats);
     us.store.stats.add = (peer, counters) => {
       additions += 1;
       return add(peer, counters);
@@ -190,7 +190,7 @@ describe("stats", () => {
 
   it("outlast a store that is away for a while", async () => {
     await using us = await rig();
-    const { add } = us.store.stats;
+    const add = us.store.stats.add.bind(us.store.stats);
     us.store.stats.add = () => Promise.reject(new StoreError("MNET_STORE_UNAVAILABLE", "The database is away."));
     await post(us.host, aliceCalls(us, "system/listMethods"));
     await post(us.host, aliceCalls(us, "no/such"));
@@ -265,7 +265,7 @@ describe("SEC-084 statistics are bounded", () => {
   it("SEC-084 ten thousand peers do not wait in memory for the next five seconds", async () => {
     const store = memoryStore();
     let added = 0;
-    const { add } = store.stats;
+    const add = store.stats.add.bind(store.stats);
     store.stats.add = (peer, counters) => {
       added += 1;
       return add(peer, counters);

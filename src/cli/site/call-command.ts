@@ -12,7 +12,7 @@ export function callCommand(io: CliIo): Command {
     .argument("<peer>", "id or wwwroot")
     .argument("<method>", "wire name, such as system/listServices")
     .argument("[params...]", "each a JSON value; what is no JSON is a string")
-    .addHelpText("after", '\nExample:\n  mnet call 3 enrol/mnet/enrol.php/course_enrolments 7 \'["student"]\'')
+    .addHelpText("after", "\nExample:\n  mnet call 3 enrol/mnet/enrol.php/course_enrolments 7 '[\"student\"]'")
     .action((key: string, method: string, params: readonly string[], options: SiteOptions) =>
       withSite(options, async (host) => {
         const peer = await host.peers.get(peerKeyOf(key));
@@ -37,5 +37,7 @@ function asJson(value: XmlRpcValue): unknown {
   if (typeof value === "bigint") return value.toString();
   if (Array.isArray(value)) return (value as readonly XmlRpcValue[]).map(asJson);
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value as object).map(([name, member]) => [name, asJson(member as XmlRpcValue)]));
+  return Object.fromEntries(
+    Object.entries(value as object).map(([name, member]) => [name, asJson(member as XmlRpcValue)]),
+  );
 }

@@ -36,11 +36,12 @@ export function keysCommand(io: CliIo, finish: (code: ExitCode) => void): Comman
         finish(showRotation(io, options, await host.keys.revoke(fingerprint, { reason: options.reason })));
       }),
     );
-  withSiteOptions(keys.command("export-certificate").description("Print the current certificate, for other sites.")).action(
-    (options: Options) =>
-      withSite(options, async (host) => {
-        io.stdout.write((await host.keys.current()).certificate);
-      }),
+  withSiteOptions(
+    keys.command("export-certificate").description("Print the current certificate, for other sites."),
+  ).action((options: Options) =>
+    withSite(options, async (host) => {
+      io.stdout.write((await host.keys.current()).certificate);
+    }),
   );
   return keys;
 }
@@ -55,9 +56,14 @@ function showRotation(io: CliIo, { json }: Options, report: RotationReport): Exi
     outcome,
     ...(error && { error: { code: error.code, message: error.message } }),
   }));
-  show(io, json, { ...report, peers: outcomes }, {
-    head: ["peer", "outcome", "because"],
-    rows: outcomes.map(({ peer, outcome, error }) => [peer, outcome, error?.message]),
-  });
+  show(
+    io,
+    json,
+    { ...report, peers: outcomes },
+    {
+      head: ["peer", "outcome", "because"],
+      rows: outcomes.map(({ peer, outcome, error }) => [peer, outcome, error?.message]),
+    },
+  );
   return report.peers.some(({ outcome }) => outcome === "must-act") ? EXIT.failed : EXIT.ok;
 }

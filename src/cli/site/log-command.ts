@@ -36,15 +36,17 @@ export function logCommand(io: CliIo): Command {
         const page = await host.log({ peer, type, code, since, until }).page({ after, limit });
         show(io, options.json, page, {
           head: ["time", "level", "event", "peer", "details"],
-          rows: page.items.map(({ at, level, type: name, peer: of, sequence: _sequence, exchange: _exchange, ...rest }) => [
-            at,
-            level,
-            name,
-            of?.wwwroot,
-            Object.entries(rest)
-              .map(([field, value]) => `${field}=${typeof value === "string" ? value : JSON.stringify(value)}`)
-              .join(" "),
-          ]),
+          rows: page.items.map(
+            ({ at, level, type: name, peer: of, sequence: _sequence, exchange: _exchange, ...rest }) => [
+              at,
+              level,
+              name,
+              of?.wwwroot,
+              Object.entries(rest)
+                .map(([field, value]) => `${field}=${typeof value === "string" ? value : JSON.stringify(value)}`)
+                .join(" "),
+            ],
+          ),
         });
         if (page.next !== undefined && !options.json) io.stdout.write(`More: --after ${page.next}\n`);
       }),

@@ -16,9 +16,7 @@ export interface SiteOptions {
 /** Adds the options that name the site. */
 export function withSiteOptions(command: Command): Command {
   return command
-    .addOption(
-      new Option("--store <url>", "where the site keeps its data").env("MNET_STORE").default("sqlite:mnet.db"),
-    )
+    .addOption(new Option("--store <url>", "where the site keeps its data").env("MNET_STORE").default("sqlite:mnet.db"))
     .addOption(new Option("--wwwroot <url>", "the site's own wwwroot (default: that of its key)").env("MNET_WWWROOT"))
     .addOption(new Option("--site-name <name>", "the site's own name, for a new store").env("MNET_NAME"))
     .addOption(
@@ -43,7 +41,8 @@ export async function withSite<T>(options: SiteOptions, work: (host: Host) => Pr
   const host = await startHost(
     {
       wwwroot,
-      name: options.siteName ?? new URL(wwwroot).host,
+      // Peers take the name from the page of the running site; a command shows none.
+      name: options.siteName ?? `Site at ${new URL(wwwroot).host}`,
       store,
       network: { allowAddresses: addressesOf(options) },
       maintenance: "manual",

@@ -19,13 +19,19 @@ export function peersCommand(io: CliIo, finish: Finish): Command {
   const peers = new Command("peers").description("Add, check and change the other sites.");
   const add = (name: string, description: string): Command =>
     withSiteOptions(peers.command(name).description(description)).option("--json", "for programs");
-  const withPeer = (name: string, description: string, work: (host: Host, peer: Peer, options: Options) => Promise<void>) =>
+  const withPeer = (
+    name: string,
+    description: string,
+    work: (host: Host, peer: Peer, options: Options) => Promise<void>,
+  ) =>
     add(`${name} <peer>`, description).action((key: string, options: Options) =>
       withSite(options, async (host) => work(host, await host.peers.get(peerKeyOf(key)), options)),
     );
 
   add("list", "List the peers.")
-    .addOption(new Option("--state <state>").choices(["pending", "active", "suspended", "deleted"] satisfies PeerState[]))
+    .addOption(
+      new Option("--state <state>").choices(["pending", "active", "suspended", "deleted"] satisfies PeerState[]),
+    )
     .option("--held", "only those with a certificate that waits for approval")
     .action((options: Options & { readonly state?: PeerState; readonly held?: boolean }) =>
       withSite(options, async (host) => {

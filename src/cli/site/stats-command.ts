@@ -12,18 +12,31 @@ export function statsCommand(io: CliIo): Command {
     .option("--json", "for programs")
     .action((key: string | undefined, options: SiteOptions & { readonly json?: boolean }) =>
       withSite(options, async (host) => {
-        const peers =
-          key === undefined ? await collect(host.peers.list()) : [await host.peers.get(peerKeyOf(key))];
+        const peers = key === undefined ? await collect(host.peers.list()) : [await host.peers.get(peerKeyOf(key))];
         const figures = await Promise.all(
           peers.map(async (peer) => ({ peer: peer.wwwroot, ...(await host.stats(peer)) })),
         );
         show(io, options.json, figures, {
-          head: ["peer", "in", "out", "faults", "p50 ms", "p95 ms", "p99 ms", "bytes in", "bytes out", "last contact", "clock"],
+          head: [
+            "peer",
+            "in",
+            "out",
+            "faults",
+            "p50 ms",
+            "p95 ms",
+            "p99 ms",
+            "bytes in",
+            "bytes out",
+            "last contact",
+            "clock",
+          ],
           rows: figures.map((of) => [
             of.peer,
             of.callsIn,
             of.callsOut,
-            Object.entries(of.faultsByCode).map(([code, count]) => `${code}×${count}`).join(" ") || undefined,
+            Object.entries(of.faultsByCode)
+              .map(([code, count]) => `${code}×${count}`)
+              .join(" ") || undefined,
             of.latencyMs.p50,
             of.latencyMs.p95,
             of.latencyMs.p99,

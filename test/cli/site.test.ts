@@ -1,0 +1,171 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { nodeHandler } from "../../src/adapters/node-handler.ts";
+import { createHost } from "../../src/create-host.ts";
+import { defineService } from "../../src/host/define-service.ts";
+import type { Host } from "../../src/host/host.ts";
+import { t } from "../../src/host/wire-type.ts";
+import { memoryStore } from "../../src/stores/memory/memory-store.ts";
+import { generateKeyPair } from "../../src/keys/generate-key-pair.ts";
+import { openStore } from "../../src/stores/open-store.ts";
+import { runCli as mnet, type CliResult as Run } from "./run-cli.ts";
+
+const greeting = defineService({
+  name: "greeting",
+  methods: { hello: { params: { to: t.string() }, returns: t.string() } },
+});
+const LOOPBACK = { allowAddresses: ["127.0.0.0/8"] };
+
+/** Our site with its SQLite file, and another one, both on real sockets: the commands are a second process of ours. */
+describe("commands that administer a site", () => {
+  let folder: string;
+  let store: string;
+  let ours: Host;
+  let theirs: Host;
+  const servers: Server[] = [];
+
+  async function listen(): Promise<{ server: Server; wwwroot: string }> {
+    const server = createServer().listen(0, "127.0.0.1");
+    servers.push(server);
+    await new Promise((resolve) => server.once("listening", resolve));
+    return { server, wwwroot: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+  }
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "mnet-cli-"));
+    store = `sqlite:${join(folder, "site.db")}`;
+    const here = await listen();
+    ours = await createHost({
+      wwwroot: here.wwwroot,
+      name: "Our site",
+      store: openStore(store),
+      services: [greeting],
+      network: LOOPBACK,
+      maintenance: "manual",
+    });
+    here.server.on("request", nodeHandler(ours));
+    const there = await listen();
+    theirs = await createHost({
+      wwwroot: there.wwwroot,
+      name: "Their site",
+      store: memoryStore(),
+      services: [greeting.implement({ hello: ({ to }) => `Hello ${to}` })],
+      network: LOOPBACK,
+      maintenance: "manual",
+    });
+    there.server.on("request", nodeHandler(theirs));
+    await theirs.peers.setServices(await theirs.peers.add(ours.wwwroot), { greeting: "publish" });
+  });
+  afterAll(async () => {
+    for (const server of servers) {
+      server.close();
+      server.closeAllConnections();
+    }
+    await Promise.all([ours.close(), theirs.close()]);
+    await rm(folder, { recursive: true });
+  });
+
+  const site = (...argv: string[]): Promise<Run> => mnet([...argv, "--store", store, "--allow-address", "127.0.0.0/8"]);
+  const json = async (...argv: string[]): Promise<unknown> => {
+    const { code, stdout, stderr } = await site(...argv, "--json");
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    return JSON.parse(stdout);
+  };
+
+  it("adds a peer only after its fingerprint was confirmed", async () => {
+    expect((await site("peers", "add", theirs.wwwroot)).code).toBe(2);
+    expect(await json("peers", "list")).toEqual([]);
+    expect((await site("peers", "add", theirs.wwwroot, "--fingerprint", "00".repeat(32))).code).toBe(1);
+
+    const { fingerprint } = await theirs.keys.current();
+    const added = await site("peers", "add", theirs.wwwroot, "--fingerprint", fingerprint);
+    expect(added.code).toBe(0);
+    expect(added.stdout).toContain(fingerprint);
+    expect(await json("peers", "list")).toMatchObject([{ id: 1, wwwroot: theirs.wwwroot, name: "Their site" }]);
+    expect(await json("peers", "show", "1")).toMatchObject({ state: "active", settings: { clock: "tolerant" } });
+    expect((await site("peers", "add", theirs.wwwroot, "--yes")).stderr).toContain("MNET_PEER_EXISTS");
+  });
+
+  it("changes settings by name, and back", async () => {
+    expect(await json("peers", "set", "1", "timeoutMs=1234", "clock=strict", "legacy.smallKeys=true")).toMatchObject({
+      settings: { timeoutMs: 1234, clock: "strict", legacy: { smallKeys: true } },
+    });
+    expect(await json("peers", "set", theirs.wwwroot, "timeoutMs=", "clock=", "legacy=")).toMatchObject({
+      settings: { timeoutMs: 30_000, clock: "tolerant" },
+    });
+    expect((await site("peers", "set", "1", "nonsense=1")).code).not.toBe(0);
+    expect((await site("peers", "set", "1", "nonsense")).code).toBe(2);
+  });
+
+  it("shows both sides' boxes and ticks ours", async () => {
+    await json("services", "set", "1", "greeting=subscribe");
+    expect(await json("services", "show", "1")).toMatchObject([
+      { service: "greeting", here: "subscribe", missing: [] },
+    ]);
+    await json("services", "set", "all-hosts", "greeting=off");
+    expect((await site("services", "set", "1", "greeting=maybe")).code).not.toBe(0);
+  });
+
+  it("calls any method and prints JSON", async () => {
+    const { code, stdout } = await site("call", "1", "greeting/hello", "Ada");
+    expect({ code, answer: JSON.parse(stdout) as unknown }).toEqual({ code: 0, answer: "Hello Ada" });
+    const refused = await site("call", theirs.wwwroot, "no/such", "[1]");
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain("MNET_REMOTE_FAULT");
+    expect((await site("call", "1", "greeting/hello", "{oops")).code).toBe(2);
+  });
+
+  it("suspends, resumes and refreshes", async () => {
+    expect(await json("peers", "suspend", "1")).toMatchObject({ state: "suspended" });
+    expect((await site("call", "1", "greeting/hello", "Ada")).stderr).toContain("MNET_PEER_NOT_ACTIVE");
+    expect(await json("peers", "resume", "1")).toMatchObject({ state: "active" });
+    expect((await site("peers", "refresh", "1")).code).toBe(0);
+  });
+
+  it("shows, tries and makes a rotation, and revokes", async () => {
+    const before = (await json("keys", "show")) as { fingerprint: string; state: string }[];
+    expect(before).toMatchObject([{ state: "current" }]);
+    expect(await json("keys", "rotate", "--dry-run")).toMatchObject({
+      dryRun: true,
+      peers: [{ outcome: "will-learn" }],
+    });
+    expect(await json("keys", "rotate")).toMatchObject({ dryRun: false, peers: [{ outcome: "knows" }] });
+    expect(await json("keys", "revoke", before[0]!.fingerprint, "--reason", "a test")).toMatchObject({ peers: [] });
+    expect(await json("keys", "show")).toMatchObject([{ state: "current" }, { state: "revoked" }]);
+    const exported = await site("keys", "export-certificate");
+    expect(exported.stdout).toMatch(/^-----BEGIN CERTIFICATE-----\n/);
+    for (const { stdout } of [exported, await site("keys", "show")]) expect(stdout).not.toContain("PRIVATE");
+  });
+
+  it("shows the log and the figures", async () => {
+    const { items } = (await json("log", "--peer", "1", "--type", "peer.changed")) as { items: { type: string }[] };
+    expect(items.length).toBeGreaterThan(3);
+    expect(new Set(items.map(({ type }) => type))).toEqual(new Set(["peer.changed"]));
+    expect((await site("log", "--limit", "2")).stdout).toContain("More: --after ");
+    expect(await json("stats")).toMatchObject([{ peer: theirs.wwwroot, faultsByCode: { 7012: 1 } }]);
+  });
+
+  it("holds a certificate until exactly that one is approved", async () => {
+    const subject = { wwwroot: theirs.wwwroot, name: "Their site", notBefore: new Date(), notAfter: new Date(2e12) };
+    const { certificate } = await generateKeyPair({ ...subject, modulusBits: 2048 });
+    const file = join(folder, "their-new.pem");
+    await writeFile(file, certificate);
+    const held = (await json("peers", "rekey", "1", "--certificate", file)) as { fingerprint: string };
+    expect(await json("peers", "list", "--held")).toMatchObject([{ heldKey: { reason: "operator" } }]);
+    expect((await site("peers", "approve", "1", "11".repeat(32))).stderr).toContain("MNET_KEY_NOT_HELD");
+    expect(await json("peers", "approve", "1", held.fingerprint)).toMatchObject({
+      key: { fingerprint: held.fingerprint },
+    });
+  });
+
+  it("removes a peer, and says what it does not know", async () => {
+    expect((await site("peers", "remove", "1")).code).toBe(0);
+    expect((await site("peers", "show", "1")).stderr).toContain("MNET_PEER_UNKNOWN");
+    expect((await mnet(["peers", "list", "--store", "postgres://x"])).code).toBe(1);
+    expect((await mnet(["peers", "list", "--store", `sqlite:${join(folder, "new.db")}`])).code).toBe(2);
+  });
+});
