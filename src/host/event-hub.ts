@@ -53,7 +53,7 @@ export class EventHub {
       ...event,
       at: new Date(this.#clock.now()),
       ...(exchange?.hub === this && { exchange: exchange.id }),
-    } as MnetEvent);
+    });
   }
 
   /** Tells the observer of events from now on. Returns the function that stops it. */

@@ -331,6 +331,13 @@ describe("whose certificate it is", () => {
     }
   });
 
+  it("SEC-046 the message tells which name it found", async () => {
+    const found = await errorOf(() => Certificate.parse(named("https://found.example"), { wwwroot: WWWROOT }));
+    expect(found.message).toContain('"https://found.example"');
+    const missing = await errorOf(() => Certificate.parse(without(COMMON_NAME), { wwwroot: WWWROOT }));
+    expect(missing.message).toContain("missing");
+  });
+
   it("SEC-046 the message shows names as one readable line", async () => {
     const { message } = await errorOf(() => Certificate.parse(named("a\r\nb\u001b[31m"), { wwwroot: WWWROOT }));
     expect(message).not.toMatch(/[\r\n\u001b]/);

@@ -167,6 +167,13 @@ describe("decryptMessage", () => {
     expect(errors.every(({ cause }) => cause !== undefined)).toBe(true);
   });
 
+  it("SEC-003 the cause tells the operator whether a key fitted at all, and what came out", async () => {
+    const unfit = await errorOf(() => openAsBob(withWrappedKey(Buffer.alloc(127))));
+    expect(unfit.cause).toMatch(/127 bytes/);
+    const wrongKey = await errorOf(() => openAsBob(sealed, { keys: [wrong()] }));
+    expect(wrongKey.cause).toMatchObject({ code: "MNET_ENVELOPE_MALFORMED" });
+  });
+
   it("MNET-050 without keys, too", async () => {
     expect(await codeOf(() => openAsBob(sealed, { keys: [] }))).toBe(FAILED);
   });

@@ -211,6 +211,17 @@ describe("who sent it", () => {
     const error = await errorOf(() => openAsBob(sealed, { certificateOf: () => undefined }));
     expect(error.peer).toBe(alice.wwwroot);
     expect((await errorOf(() => openAsBob(sealed, { certificateOf: () => bob.certificate }))).peer).toBe(alice.wwwroot);
+    const unsigned = encryptedToBob(edit(signed, textOf(signed, "SignatureValue"), ""));
+    expect((await errorOf(() => openAsBob(unsigned))).peer).toBe(alice.wwwroot);
+  });
+
+  it("SEC-089 names in a message are bounded", async () => {
+    const long = `https://${"x".repeat(5000)}`;
+    const error = await errorOf(() =>
+      openAsBob(encryptedToBob(signed, long), { certificateOf: () => alice.certificate }),
+    );
+    expect(error.code).toBe("MNET_ENVELOPE_SENDER_MISMATCH");
+    expect(error.message.length).toBeLessThan(700);
   });
 });
 

@@ -3,7 +3,7 @@ import type { HostOptions } from "../../src/host/host-options.ts";
 import type { HostWith } from "../../src/host/host.ts";
 import type { Service } from "../../src/host/service.ts";
 import type { Store } from "../../src/host/store.ts";
-import { memoryStore } from "../../src/stores/memory/memory-store.ts";
+import { keyedSite, storeWithKeys, type KeyedSite } from "./hosts.ts";
 import { testNetwork, type TestNetwork } from "../../src/testing/test-network.ts";
 import type { TransportRequest } from "../../src/transport/transport.ts";
 
@@ -14,6 +14,12 @@ export interface SeenExchange {
   readonly what: "keyswap" | "envelope" | "page";
   readonly request: TransportRequest;
 }
+
+/** Hosts have keys that were made before, because making them is slow. */
+const pemOf = ({ certificate, privateKeyPem }: KeyedSite): { certificate: string; privateKey: string } => ({
+  certificate: certificate.pem,
+  privateKey: privateKeyPem,
+});
 
 /** A host, its store and what it told. */
 export type WatchedHost<S extends readonly Service[] = readonly Service[]> = HostWith<S> & {
@@ -39,6 +45,7 @@ export interface WatchedNetwork
 export function watchedNetwork(): WatchedNetwork {
   const network = testNetwork();
   const exchanges: SeenExchange[] = [];
+  let nextKey = 0;
   const short = (origin: string): string => new URL(origin).hostname.replace(/\.test$/, "");
   return {
     clock: network.clock,
@@ -54,7 +61,8 @@ export function watchedNetwork(): WatchedNetwork {
     seen: () => exchanges.map(({ from, to, what }) => `${from} → ${to} ${what}`),
     forget: () => void exchanges.splice(0),
     async host(name, options = {}) {
-      const store = options.store ?? memoryStore();
+      const store = options.store ?? (await storeWithKeys([pemOf(keyedSite(`https://${name}.test`, nextKey))]));
+      nextKey += 1;
       const events: MnetEvent[] = [];
       const host = await network.host(`https://${name}.test`, {
         store,

@@ -3,10 +3,10 @@ import { formatTable } from "../format-table.ts";
 import { printable, printableJson } from "../printable.ts";
 
 /** A table for people, or the values for programs. */
-export function show<T>(
+export function show(
   io: CliIo,
   json: boolean | undefined,
-  values: T,
+  values: unknown,
   table: { readonly head: readonly string[]; readonly rows: readonly (readonly unknown[])[] },
 ): void {
   if (json) {
