@@ -60,7 +60,7 @@ export function readEncryptedMessage(root: XmlElement): EncryptedMessage {
   if (!fields.wwwroot || !ciphertext || !wrappedKey) {
     throw malformed("a field of the encrypted message is missing or damaged");
   }
-  const remarks = algorithmRemarks([fields.cipher, fields.keyTransport]);
+  const remarks = algorithmRemarks({ cipher: fields.cipher, keyTransport: fields.keyTransport });
   return {
     sender: fields.wwwroot.text,
     ciphertext,

@@ -53,7 +53,8 @@ export type Envelope =
 
 /** Reads the outermost layer. Throws `MNET_ENVELOPE_TOO_LARGE` and `MNET_ENVELOPE_MALFORMED`. */
 export function readEnvelope(body: Uint8Array, maxBytes: number = DEFAULT_LIMITS.requestBytes): Envelope {
-  if (body.length > maxBytes) {
+  // The other way round, a limit that is no number would be none.
+  if (!(body.length <= maxBytes)) {
     throw new EnvelopeError("MNET_ENVELOPE_TOO_LARGE", `The message has more than ${maxBytes} bytes.`);
   }
   switch (rootNameOf(body)) {

@@ -52,7 +52,11 @@ export function readSignedMessage(root: XmlElement): SignedMessage {
   if (!fields.wwwroot || !document || !signature || !/^[0-9]{1,12}$/.test(timestamp)) {
     throw malformed("a field of the signed message is missing or damaged");
   }
-  const algorithms = algorithmRemarks([fields.signatureMethod, fields.digestMethod, fields.canonicalizationMethod]);
+  const algorithms = algorithmRemarks({
+    signature: fields.signatureMethod,
+    digest: fields.digestMethod,
+    canonicalization: fields.canonicalizationMethod,
+  });
   return {
     sender: fields.wwwroot.text,
     timestamp: Number(timestamp),

@@ -72,6 +72,11 @@ export class EventHub {
     return EXCHANGES.run({ hub: this, id: `${this.#exchangePrefix}-${this.#exchanges.toString(36)}` }, work);
   }
 
+  /** The same for work that may be part of an exchange, and is one of its own where it is not. */
+  withinExchange<T>(work: () => T): T {
+    return EXCHANGES.getStore()?.hub === this ? work() : this.inExchange(work);
+  }
+
   /** Tries to write down all that was emitted so far, and how much was skipped. Never rejects: a log that fails stops nothing. */
   async flush(): Promise<void> {
     await this.#written();

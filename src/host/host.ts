@@ -177,6 +177,7 @@ export async function startHost(
     clock,
     limits,
     emit,
+    withinExchange: (work) => events.withinExchange(work),
     adoption,
     replay,
     newKeyNotices,

@@ -235,14 +235,15 @@ export class KeyRing {
     await this.#store.prepare(key);
     // If another process was faster, its key is the one, and ours was never shown to anybody.
     const isOurs = await this.#store.promote(key.fingerprint, expected, now);
+    if (isOurs) {
+      this.#emit(
+        expected === undefined
+          ? { type: "key.created", level: "info", fingerprint: key.fingerprint }
+          : { type: "key.rotated", level: "info", from: expected, to: key.fingerprint },
+      );
+    }
     await this.#store.prune(this.#policy.generations, now);
-    if (!isOurs) return false;
-    this.#emit(
-      expected === undefined
-        ? { type: "key.created", level: "info", fingerprint: key.fingerprint }
-        : { type: "key.rotated", level: "info", from: expected, to: key.fingerprint },
-    );
-    return true;
+    return isOurs;
   }
 
   #parse(key: StoredKey): KeyPair {

@@ -36,6 +36,8 @@ export interface PeerClientOptions {
   readonly clock: Clock;
   readonly limits: Limits;
   readonly emit: Emit;
+  /** Runs a call as an exchange of its own, unless it is part of one: what it emits belongs together. */
+  readonly withinExchange: <T>(work: () => T) => T;
   readonly adoption: KeyAdoption;
   readonly replay: ReplayGuard;
   readonly newKeyNotices: NewKeyNotices;
@@ -57,11 +59,15 @@ export class PeerClient {
    * Throws `TransportError`, `EnvelopeError`, `XmlRpcError`, `RemoteFault`, `KeyError`, `PeerError` with a clock code; an
    * aborted call rejects with `signal.reason`.
    */
-  async call(
+  call(peer: PeerRecord, method: string, params: readonly XmlRpcValue[], signal?: AbortSignal): Promise<XmlRpcValue> {
+    return this.#options.withinExchange(() => this.#call(peer, method, params, signal));
+  }
+
+  async #call(
     peer: PeerRecord,
     method: string,
     params: readonly XmlRpcValue[],
-    signal?: AbortSignal,
+    signal: AbortSignal | undefined,
   ): Promise<XmlRpcValue> {
     const { clock, emit, keys, newKeyNotices } = this.#options;
     const started = clock.now();

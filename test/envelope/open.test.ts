@@ -320,7 +320,7 @@ describe("declared algorithms", () => {
     async (_, uri) => {
       const changed = edit(signed, SIGNATURE, uri);
       const { remarks } = await openAsBob(encryptedToBob(changed));
-      expect(remarks).toEqual([`unknown algorithm ${JSON.stringify(uri)}`]);
+      expect(remarks).toEqual([`unknown signature algorithm ${JSON.stringify(uri)}`]);
       expect(await codeOf(() => openAsBob(encryptedToBob(changed), { strictAlgorithms: true }))).toBe(NOT_ALLOWED);
     },
   );

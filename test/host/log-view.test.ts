@@ -516,6 +516,15 @@ describe("exchange", () => {
     expect(changed).not.toHaveProperty("exchange");
   });
 
+  it("each call that the host makes by itself is an exchange, too", async () => {
+    await using us = await rig();
+    await insertPeer(us.store, bob);
+    await us.host.keys.rotate();
+    const failed = us.told("call.failed").map(({ exchange }) => exchange);
+    expect(failed).toHaveLength(2);
+    expect(new Set([...failed, undefined]).size).toBe(3);
+  });
+
   it("two hosts in one process do not take each other's", async () => {
     const service = defineService({ name: "work", methods: { run: { returns: t.string() } } });
     await using other = await rig({ wwwroot: "https://other.example" });

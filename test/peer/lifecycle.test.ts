@@ -640,25 +640,32 @@ const served = defineService({ name: "served", methods: { run: { returns: t.stri
 
 describe("SEC-090 each administrative operation is one event", () => {
   type Operation = (us: ScriptedRig) => Promise<unknown>;
-  const operations: readonly (readonly [string, Operation, MnetEvent["type"], Operation?])[] = [
-    ["add", ({ host }) => host.peers.add(bob.wwwroot, { certificate: bob.certificate.pem }), "peer.added"],
-    ["set", (us) => us.host.peers.set(alicesKey(us), { timeoutMs: 1, legacy: { tls: "none" } }), "peer.changed"],
-    ["setServices", (us) => us.host.peers.setServices(alicesKey(us), { served: "both" }), "peer.changed"],
+  const nothing: Operation = () => Promise.resolve();
+  const operations: readonly (readonly [string, Operation, MnetEvent["type"], Operation])[] = [
+    ["add", ({ host }) => host.peers.add(bob.wwwroot, { certificate: bob.certificate.pem }), "peer.added", nothing],
+    [
+      "set",
+      (us) => us.host.peers.set(alicesKey(us), { timeoutMs: 1, legacy: { tls: "none" } }),
+      "peer.changed",
+      nothing,
+    ],
+    ["setServices", (us) => us.host.peers.setServices(alicesKey(us), { served: "both" }), "peer.changed", nothing],
     [
       "setServices for all hosts",
       ({ host }) => host.peers.setServices("all-hosts", { served: "both" }),
       "peer.changed",
+      nothing,
     ],
-    ["suspend", (us) => us.host.peers.suspend(alicesKey(us)), "peer.changed"],
+    ["suspend", (us) => us.host.peers.suspend(alicesKey(us)), "peer.changed", nothing],
     [
       "resume",
       (us) => us.host.peers.resume(alicesKey(us)),
       "peer.changed",
       (us) => us.host.peers.suspend(alicesKey(us)),
     ],
-    ["remove", (us) => us.host.peers.remove(alicesKey(us)), "peer.changed"],
-    ["refresh", (us) => us.host.peers.refresh(alicesKey(us)), "peer.changed"],
-    ["rekey", (us) => us.host.peers.rekey(alicesKey(us)), "peer.key-held"],
+    ["remove", (us) => us.host.peers.remove(alicesKey(us)), "peer.changed", nothing],
+    ["refresh", (us) => us.host.peers.refresh(alicesKey(us)), "peer.changed", nothing],
+    ["rekey", (us) => us.host.peers.rekey(alicesKey(us)), "peer.key-held", nothing],
     [
       "approve",
       (us) => us.host.peers.approve(alicesKey(us), next.certificate.fingerprint),
@@ -668,7 +675,7 @@ describe("SEC-090 each administrative operation is one event", () => {
   ];
   it.each(operations)("%s", async (_name, run, type, prepare) => {
     await using us = await aliceWho(next, { services: [served] });
-    await prepare?.(us);
+    await prepare(us);
     us.events.length = 0;
     await run(us);
     expect(administrative(us).map((event) => event.type)).toEqual([type]);

@@ -1,0 +1,238 @@
+import type { MnetEvent } from "../src/core/events.ts";
+import { defineService } from "../src/host/define-service.ts";
+import type { Host } from "../src/host/host.ts";
+import { t } from "../src/host/wire-type.ts";
+import { DEFAULT_KEY_POLICY, KeyRing } from "../src/keys/key-ring.ts";
+import { memoryStore } from "../src/stores/memory/memory-store.ts";
+import { testNetwork } from "../src/testing/test-network.ts";
+
+/** What a soak does. */
+export interface SoakOptions {
+  readonly calls: number;
+  /** Rotations, at most; each takes a fraction of a second for its key. */
+  readonly rotations: number;
+  /** The same seed makes the same plan. */
+  readonly seed: number;
+  /** Default 4. */
+  readonly hosts?: number;
+  readonly progress?: (counts: SoakCounts) => void;
+}
+
+/** What came of it. */
+export interface SoakCounts {
+  calls: number;
+  /** Calls that failed, or gave something else than they should. */
+  lost: number;
+  /** Calls that were executed more than once. */
+  twice: number;
+  /** Calls of which nobody knows that were executed. */
+  unknown: number;
+  rotations: number;
+  /** Of those: by another process of the site, which tells nobody. */
+  silent: number;
+  /** Of those: while calls were under way. */
+  concurrent: number;
+  /** A peer's new key was pinned. */
+  rekeys: number;
+  /** A peer was asked for its key because a signature did not verify. */
+  refreshes: number;
+  /** Calls that took two requests. */
+  retries: number;
+  /** HTTP exchanges. */
+  exchanges: number;
+  /** Requests that were refused on the way to success: 7025 and 710. */
+  refusals: number;
+  /** What the calls that were lost died of, by code. */
+  readonly failures: Record<string, number>;
+}
+
+/** Longer than the refresh cooldown, which is 60 s; a day at most. */
+const SHORTEST_INTERVAL_MS = 61_000;
+const LONGEST_INTERVAL_MS = 24 * 60 * 60 * 1000;
+const BATCH = 8;
+/** As many rotations as an archive holds: whoever was silent longer is not understood any more. */
+const GENERATIONS = DEFAULT_KEY_POLICY.generations;
+
+const soak = defineService({
+  name: "soak",
+  methods: { record: { params: { id: t.string() }, returns: t.string() } },
+});
+
+/**
+ * Hosts that call each other without end and rotate their keys on random sides, some announcing it and some not, some
+ * while calls are under way. Nothing may be lost, nothing executed twice.
+ */
+export async function runSoak({
+  calls,
+  rotations,
+  seed,
+  hosts: count = 4,
+  progress,
+}: SoakOptions): Promise<SoakCounts> {
+  const random = randomFrom(seed);
+  const counts: SoakCounts = {
+    calls: 0,
+    lost: 0,
+    twice: 0,
+    unknown: 0,
+    rotations: 0,
+    silent: 0,
+    concurrent: 0,
+    rekeys: 0,
+    refreshes: 0,
+    retries: 0,
+    exchanges: 0,
+    refusals: 0,
+    failures: {},
+  };
+  const executed = new Map<string, number>();
+  const service = soak.implement({
+    record({ id }) {
+      executed.set(id, (executed.get(id) ?? 0) + 1);
+      return `done ${id}`;
+    },
+  });
+
+  const network = testNetwork();
+  const observer = ({ type }: { readonly type: MnetEvent["type"] }): void => {
+    if (type === "key.rotated") counts.rotations += 1;
+    if (type === "peer.key-changed") counts.rekeys += 1;
+    if (type === "call.retried") counts.retries += 1;
+    if (type === "call.refused") counts.refusals += 1;
+  };
+  const sites: Site[] = [];
+  for (let n = 0; n < count; n += 1) {
+    const store = memoryStore();
+    const host = await network.host(`https://site-${n}.test`, {
+      store,
+      services: [service],
+      observer,
+      transport: {
+        exchange(request) {
+          counts.exchanges += 1;
+          if (Buffer.from(request.body ?? []).includes("<methodName>system/keyswap")) counts.refreshes += 1;
+          return network.transport.exchange(request);
+        },
+      },
+    });
+    const { keys } = store;
+    const ring = new KeyRing({
+      store: keys,
+      site: host,
+      policy: DEFAULT_KEY_POLICY,
+      clock: network.clock,
+      emit: observer,
+    });
+    sites.push({ host, ring, rotations: 0, knownTo: new Map() });
+  }
+  for (const a of sites) {
+    for (const b of sites) {
+      if (sites.indexOf(a) < sites.indexOf(b)) await network.connect(a.host, b.host, { soak: "both" });
+    }
+  }
+  // Adding each other is not what is counted.
+  counts.exchanges = 0;
+  counts.refreshes = 0;
+
+  const directions = sites.flatMap((from) => sites.filter((to) => to !== from).map((to) => ({ from, to })));
+  let last = 0;
+  const call = async ({ from, to }: Direction): Promise<void> => {
+    last += 1;
+    const id = String(last);
+    const before = { from: from.rotations, to: to.rotations };
+    try {
+      const peer = await from.host.peers.get(to.host.wwwroot);
+      const result = await from.host.call(peer, soak.methods.record, { id });
+      if (result !== `done ${id}`) throw new Error("The answer is another call's.");
+    } catch (error) {
+      counts.lost += 1;
+      const code = (error as { readonly code?: string }).code ?? String(error);
+      const { faultCode = "" } = error as { readonly faultCode?: number };
+      const name = `${code} ${faultCode}`.trim();
+      counts.failures[name] = (counts.failures[name] ?? 0) + 1;
+    }
+    counts.calls += 1;
+    const times = executed.get(id) ?? 0;
+    executed.delete(id);
+    if (times === 0) counts.unknown += 1;
+    if (times > 1) counts.twice += 1;
+    from.knownTo.set(to, before.from);
+    to.knownTo.set(from, before.to);
+  };
+  const batch = (size: number): Promise<unknown> =>
+    Promise.all(Array.from({ length: Math.min(size, calls - last) }, () => call(random.of(directions))));
+
+  /** A peer that would otherwise miss more than the archive holds is called first. */
+  const remind = async (site: Site): Promise<void> => {
+    for (const from of sites) {
+      const missed = site.rotations - (site.knownTo.get(from) ?? 0);
+      if (from !== site && missed >= GENERATIONS - 1) await call({ from, to: site });
+    }
+  };
+  const rotate = async (site: Site): Promise<void> => {
+    site.rotations += 1;
+    if (random.below(2) === 0) {
+      await site.host.keys.rotate();
+      return;
+    }
+    counts.silent += 1;
+    await site.ring.rotate();
+  };
+
+  const callsPerRotation = Math.max(1, Math.floor(calls / rotations));
+  while (last < calls) {
+    const now = last + callsPerRotation;
+    while (last < Math.min(now, calls)) await batch(1 + random.below(Math.min(BATCH, callsPerRotation)));
+    if (last < calls && counts.rotations < rotations) {
+      await network.clock.advance(SHORTEST_INTERVAL_MS + random.below(LONGEST_INTERVAL_MS - SHORTEST_INTERVAL_MS));
+      const chosen = sites.filter(() => random.below(count) === 0);
+      if (chosen.length === 0) chosen.push(random.of(sites));
+      for (const site of chosen) await remind(site);
+      const together = random.below(3) === 0;
+      if (together) counts.concurrent += chosen.length;
+      await Promise.all([...chosen.map(rotate), together ? batch(BATCH) : undefined]);
+    }
+    progress?.(counts);
+  }
+  await network[Symbol.asyncDispose]();
+  return counts;
+}
+
+interface Site {
+  readonly host: Host & { call: Host["call"] };
+  /** Another process of the same site. */
+  readonly ring: KeyRing;
+  rotations: number;
+  /** How many rotations there had been at the last call from or to each peer. */
+  readonly knownTo: Map<Site, number>;
+}
+interface Direction {
+  readonly from: Site;
+  readonly to: Site;
+}
+
+interface Random {
+  below(limit: number): number;
+  of<T>(list: readonly T[]): T;
+}
+
+/** Marsaglia's xorshift32: a soak that found something can be repeated. */
+function randomFrom(seed: number): Random {
+  let state = seed >>> 0 || 1;
+  const below = (limit: number): number => {
+    state ^= state << 13;
+    state >>>= 0;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    state >>>= 0;
+    return state % limit;
+  };
+  return {
+    below,
+    of<T>(list: readonly T[]): T {
+      const chosen = list[below(list.length)];
+      if (chosen === undefined) throw new Error("Nothing to choose from.");
+      return chosen;
+    },
+  };
+}
