@@ -23,7 +23,7 @@ describe("readSignedMessage", () => {
     const wrongDigest = edit(signed, textOf(signed, "DigestValue"), "00");
     expect(read(wrongDigest)).toMatchObject({ remarks: ["the digest does not match"], hasUnknownAlgorithm: false });
     const both = read(edit(wrongDigest, "http://www.w3.org/2000/09/xmldsig#rsa-sha1", "urn:x"));
-    expect(both.remarks).toEqual(["the digest does not match", 'unknown algorithm "urn:x"']);
+    expect(both.remarks).toEqual(["the digest does not match", 'unknown signature algorithm "urn:x"']);
     expect(both.hasUnknownAlgorithm).toBe(true);
   });
 
