@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import type { MnetEvent } from "../src/core/events.ts";
 import { defineService } from "../src/host/define-service.ts";
 import type { Host } from "../src/host/host.ts";
@@ -11,7 +12,7 @@ export interface SoakOptions {
   readonly calls: number;
   /** Rotations, at most; each takes a fraction of a second for its key. */
   readonly rotations: number;
-  /** The same seed makes the same plan. */
+  /** The same seed makes the same plan, as far as it does not depend on how long things take. */
   readonly seed: number;
   /** Default 4. */
   readonly hosts?: number;
@@ -50,6 +51,9 @@ export interface SoakCounts {
 const SHORTEST_INTERVAL_MS = 61_000;
 const LONGEST_INTERVAL_MS = 24 * 60 * 60 * 1000;
 const BATCH = 8;
+/** In real time, of a request and of an answer; and of one in twenty, which others overtake. */
+const DELAY_MS = 8;
+const LONG_DELAY_MS = 150;
 /** As many rotations as an archive holds: whoever was silent longer is not understood any more. */
 const GENERATIONS = DEFAULT_KEY_POLICY.generations;
 
@@ -70,6 +74,8 @@ export async function runSoak({
   progress,
 }: SoakOptions): Promise<SoakCounts> {
   const random = randomFrom(seed);
+  const delays = randomFrom(seed + 1);
+  const delay = (): number => delays.below(delays.below(20) === 0 ? LONG_DELAY_MS : DELAY_MS);
   const counts: SoakCounts = {
     calls: 0,
     lost: 0,
@@ -108,10 +114,13 @@ export async function runSoak({
       services: [service],
       observer,
       transport: {
-        exchange(request) {
+        async exchange(request) {
           counts.exchanges += 1;
           if (Buffer.from(request.body ?? []).includes("<methodName>system/keyswap")) counts.refreshes += 1;
-          return network.transport.exchange(request);
+          await setTimeout(delay());
+          const response = await network.transport.exchange(request);
+          await setTimeout(delay());
+          return response;
         },
       },
     });
@@ -179,18 +188,22 @@ export async function runSoak({
     await site.ring.rotate();
   };
 
-  const callsPerRotation = Math.max(1, Math.floor(calls / rotations));
   while (last < calls) {
-    const now = last + callsPerRotation;
-    while (last < Math.min(now, calls)) await batch(1 + random.below(Math.min(BATCH, callsPerRotation)));
-    if (last < calls && counts.rotations < rotations) {
+    await batch(1 + random.below(BATCH));
+    // Spread over the whole run.
+    if (last < calls && counts.rotations * calls < rotations * last) {
       await network.clock.advance(SHORTEST_INTERVAL_MS + random.below(LONGEST_INTERVAL_MS - SHORTEST_INTERVAL_MS));
       const chosen = sites.filter(() => random.below(count) === 0);
       if (chosen.length === 0) chosen.push(random.of(sites));
       for (const site of chosen) await remind(site);
-      const together = random.below(3) === 0;
-      if (together) counts.concurrent += chosen.length;
-      await Promise.all([...chosen.map(rotate), together ? batch(BATCH) : undefined]);
+      const rotating = { isOver: false };
+      const rotated = Promise.all(chosen.map(rotate)).finally(() => (rotating.isOver = true));
+      if (random.below(3) === 0) {
+        counts.concurrent += chosen.length;
+        // Some calls are signed with the old key and arrive after the peer has heard of the new one.
+        while (!rotating.isOver && last < calls) await batch(BATCH);
+      }
+      await rotated;
     }
     progress?.(counts);
   }

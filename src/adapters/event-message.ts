@@ -25,6 +25,7 @@ const MESSAGES: { readonly [T in keyof EventMap]: (event: EventOf<T>) => string 
       : `calling ${event.method} on ${peerOf(event)} again, because it has just learnt our new key`,
   "call.unchecked": (event) => `calling ${event.method} on ${peerOf(event)} unchecked`,
   "envelope.remark": (event) => `odd but accepted of ${peerOf(event)}: ${event.remark}`,
+  "request.failed": () => "a request could not be answered",
   "handler.failed": (event) => `our handler of ${event.method} failed when ${peerOf(event)} called it`,
   "clock.off": (event) =>
     `the clock of ${peerOf(event)} is ${seconds(Math.abs(event.offsetMs))} ${event.offsetMs > 0 ? "ahead of" : "behind"} ours`,

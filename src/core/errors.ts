@@ -48,7 +48,11 @@ export class ConfigError extends MnetError {
   /** Path of the wrong option, such as `keys.lifetimeMs`. */
   declare readonly option?: string;
 
-  constructor(code: ConfigError["code"], message: string, details: ErrorDetails & { option?: string | undefined } = {}) {
+  constructor(
+    code: ConfigError["code"],
+    message: string,
+    details: ErrorDetails & { option?: string | undefined } = {},
+  ) {
     super(message, details);
     this.code = code;
     if (details.option !== undefined) this.option = details.option;
@@ -113,10 +117,7 @@ export class EnvelopeError extends MnetError {
 export class XmlRpcError extends MnetError {
   override readonly name = "XmlRpcError";
   readonly code:
-    | "MNET_XMLRPC_MALFORMED"
-    | "MNET_XMLRPC_LIMIT"
-    | "MNET_XMLRPC_UNEXPECTED_ROOT"
-    | "MNET_XMLRPC_UNENCODABLE";
+    "MNET_XMLRPC_MALFORMED" | "MNET_XMLRPC_LIMIT" | "MNET_XMLRPC_UNEXPECTED_ROOT" | "MNET_XMLRPC_UNENCODABLE";
 
   constructor(code: XmlRpcError["code"], message: string, details?: ErrorDetails) {
     super(message, details);
@@ -181,10 +182,7 @@ export class PeerError extends MnetError {
 export class CallError extends MnetError {
   override readonly name = "CallError";
   readonly code:
-    | "MNET_CALL_NOT_SUBSCRIBED"
-    | "MNET_CALL_METHOD_UNKNOWN"
-    | "MNET_CALL_PARAMS_INVALID"
-    | "MNET_CALL_RESULT_INVALID";
+    "MNET_CALL_NOT_SUBSCRIBED" | "MNET_CALL_METHOD_UNKNOWN" | "MNET_CALL_PARAMS_INVALID" | "MNET_CALL_RESULT_INVALID";
   /** Wire name of the method. */
   readonly method: string;
   /** With `MNET_CALL_PARAMS_INVALID` and `MNET_CALL_RESULT_INVALID`: where, such as `[2].email`. */

@@ -35,6 +35,8 @@ export interface EventMap {
   "envelope.remark": { remark: string };
   /** A handler of the application threw. */
   "handler.failed": { method: string; error: unknown };
+  /** A request could not be answered, because of something here: the store is away, or there is a defect. */
+  "request.failed": { error: unknown };
   /** A peer's clock differs from ours; positive if it is ahead. */
   "clock.off": { offsetMs: number };
   /** A peer was added. */

@@ -1,6 +1,7 @@
 /** Control characters, and those that change the direction of text or are not seen: a terminal would obey them (SEC-089). */
 const COMMANDS = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/u;
 const ALL_COMMANDS = new RegExp(COMMANDS.source, "gu");
+const COMMANDS_BUT_LAYOUT = new RegExp(`(?![\\n\\t])${COMMANDS.source}`, "gu");
 
 /** Longer texts are cut in events and in the log. */
 export const LONGEST_NEUTRAL_TEXT = 2000;
@@ -13,6 +14,9 @@ export function neutralText(text: string, maximum: number = LONGEST_NEUTRAL_TEXT
   const cut = text.length > maximum ? `${withoutHalf(text.slice(0, maximum))}…` : text;
   return COMMANDS.test(cut) ? cut.replace(ALL_COMMANDS, escaped) : cut;
 }
+
+/** The same for a text of several lines, which is kept whole. */
+export const neutralLines = (text: string): string => text.replace(COMMANDS_BUT_LAYOUT, escaped);
 
 const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 

@@ -1,7 +1,6 @@
-import { abortWith } from "../core/abort.ts";
 import { Background } from "../core/background.ts";
 import { MAXIMUM_DELAY_MS } from "../core/clock.ts";
-import { CallError, ConfigError } from "../core/errors.ts";
+import { ConfigError } from "../core/errors.ts";
 import type { Observer } from "../core/events.ts";
 import type { Wwwroot } from "../core/ids.ts";
 import { listing, type Listing } from "../core/listing.ts";
@@ -16,7 +15,6 @@ import { KeyRefresh } from "../peer/key-refresh.ts";
 import { NewKeyNotices } from "../peer/new-key-notices.ts";
 import { PeerClient } from "../peer/peer-client.ts";
 import { PeerDirectory } from "../peer/peer-directory.ts";
-import type { PeerRecord } from "../peer/peer-store.ts";
 import { ReplayGuard } from "../peer/replay-guard.ts";
 import { weaknessesIn } from "../peer/peer-settings.ts";
 import { createPeers, type Peers, type ServiceCatalogue } from "../peer/peers.ts";
@@ -29,11 +27,12 @@ import { EventHub } from "./event-hub.ts";
 import { answerFetch } from "./fetch-door.ts";
 import { configure, type HostOptions } from "./host-options.ts";
 import type { HttpRequest, HttpResponse } from "./http.ts";
-import { entryOf, isMethodName, type Method } from "./method.ts";
+import type { Method } from "./method.ts";
 import { createKeys, type Keys } from "./key-administration.ts";
 import type { LogEntry, LogFilter } from "./log-store.ts";
 import { logView } from "./log-view.ts";
 import { Maintenance, pruneTasks, type MaintenanceReport } from "./maintenance.ts";
+import { OutgoingCalls } from "./outgoing-calls.ts";
 import { PeerStatistics, type PeerStats } from "./peer-stats.ts";
 import { Receiver } from "./receive.ts";
 import { RequestBudget } from "./request-budget.ts";
@@ -41,6 +40,7 @@ import { Routes } from "./routes.ts";
 import { partsOf, type Extensions, type Service } from "./service.ts";
 import { ThrottleReport } from "./throttle-report.ts";
 import { TrustedMachines } from "./trusted-machines.ts";
+import { WorkInFlight } from "./work-in-flight.ts";
 
 /** Options of everything that may wait for a network or a person. */
 export interface CallOptions {
@@ -119,17 +119,7 @@ export interface SystemParts {
   readonly ownCertificate: () => Promise<string>;
 }
 
-/** Always callable (spec 8.1, MNET-100). */
-const INTROSPECTION = new Set([
-  "system/listServices",
-  "system/listMethods",
-  "system/methodSignature",
-  "system/methodHelp",
-]);
 const DEFAULT_CLOSE_TIMEOUT_MS = 10_000;
-/** What heeds its signal may tidy up for so long; what does not is left behind. */
-const CLOSE_GRACE_MS = 1000;
-
 /** For a process that administers a site without running its services. */
 const EVERY_SERVICE: ServiceCatalogue = { serves: () => true, knows: () => true, serviceNames: () => [] };
 
@@ -275,32 +265,10 @@ export async function startHost(
     ownCertificate,
   });
 
-  const running = new Map<Promise<unknown>, AbortController>();
-  let closed: Promise<void> | undefined;
-  let isStoreClosed = false;
+  const work = new WorkInFlight(wwwroot, clock);
+  const calls = new OutgoingCalls({ catalogue, directory, client, emit });
   let stopMaintenance = (): void => undefined;
-  const hostClosed = (): ConfigError => new ConfigError("MNET_HOST_CLOSED", `The host ${wwwroot} is closed.`);
-
-  /** Counts work in flight, so that `close` can wait for it, and end it when it has waited long enough. */
-  async function inFlight<T>(work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    if (closed) throw hostClosed();
-    const controller = new AbortController();
-    const unfollow = abortWith(controller, signal);
-    const promise = work(controller.signal);
-    running.set(promise, controller);
-    try {
-      return await promise;
-    } finally {
-      running.delete(promise);
-      unfollow();
-    }
-  }
-
-  /** Work with the store alone: what is in flight may still need it while the host closes. */
-  async function withStore<T>(work: () => Promise<T>): Promise<T> {
-    if (isStoreClosed) throw hostClosed();
-    return work();
-  }
+  let closed: Promise<void> | undefined;
 
   const requireEnabled = (): void => {
     if (enabled) return;
@@ -310,96 +278,60 @@ export async function startHost(
   const peers: Peers = {
     async preview(url, addOptions) {
       requireEnabled();
-      return inFlight((signal) => allPeers.preview(url, { ...addOptions, signal }), addOptions?.signal);
+      return work.run((signal) => allPeers.preview(url, { ...addOptions, signal }), addOptions?.signal);
     },
     async add(site, addOptions) {
       requireEnabled();
-      return inFlight((signal) => allPeers.add(site, { ...addOptions, signal }), addOptions?.signal);
+      return work.run((signal) => allPeers.add(site, { ...addOptions, signal }), addOptions?.signal);
     },
-    get: (key) => withStore(() => allPeers.get(key)),
-    find: (key) => withStore(() => allPeers.find(key)),
+    get: (key) => work.withStore(() => allPeers.get(key)),
+    find: (key) => work.withStore(() => allPeers.find(key)),
     list(filter) {
       const all = allPeers.list(filter);
-      return listing((after, limit) => withStore(() => all.page({ after, limit })));
+      return listing((after, limit) => work.withStore(() => all.page({ after, limit })));
     },
-    approve: (peer, fingerprint) => withStore(() => allPeers.approve(peer, fingerprint)),
+    approve: (peer, fingerprint) => work.withStore(() => allPeers.approve(peer, fingerprint)),
     async rekey(peer, rekeyOptions) {
       if (rekeyOptions?.certificate === undefined) requireEnabled();
-      return inFlight((signal) => allPeers.rekey(peer, { ...rekeyOptions, signal }), rekeyOptions?.signal);
+      return work.run((signal) => allPeers.rekey(peer, { ...rekeyOptions, signal }), rekeyOptions?.signal);
     },
     async refresh(peer, askOptions) {
       requireEnabled();
-      return inFlight((signal) => allPeers.refresh(peer, { signal }), askOptions?.signal);
+      return work.run((signal) => allPeers.refresh(peer, { signal }), askOptions?.signal);
     },
-    suspend: (peer) => withStore(() => allPeers.suspend(peer)),
-    resume: (peer) => withStore(() => allPeers.resume(peer)),
-    remove: (peer) => withStore(() => allPeers.remove(peer)),
-    settings: (peer) => withStore(() => allPeers.settings(peer)),
-    set: (peer, change) => withStore(() => allPeers.set(peer, change)),
-    setServices: (peer, change) => withStore(() => allPeers.setServices(peer, change)),
-    services: (peer, askOptions) =>
-      inFlight((signal) => allPeers.services(peer, { signal }), askOptions?.signal),
+    suspend: (peer) => work.withStore(() => allPeers.suspend(peer)),
+    resume: (peer) => work.withStore(() => allPeers.resume(peer)),
+    remove: (peer) => work.withStore(() => allPeers.remove(peer)),
+    settings: (peer) => work.withStore(() => allPeers.settings(peer)),
+    set: (peer, change) => work.withStore(() => allPeers.set(peer, change)),
+    setServices: (peer, change) => work.withStore(() => allPeers.setServices(peer, change)),
+    services: (peer, askOptions) => work.run((signal) => allPeers.services(peer, { signal }), askOptions?.signal),
   };
 
   async function call(
-    ref: PeerRef,
+    peer: PeerRef,
     method: string | Method<unknown, unknown>,
     params: unknown = [],
     { signal, unchecked = false }: RawCallOptions = {},
   ): Promise<unknown> {
     requireEnabled();
-    return inFlight((both) => events.inExchange(() => callNow(ref, method, params, unchecked, both)), signal);
-  }
-
-  async function callNow(
-    ref: PeerRef,
-    method: string | Method<unknown, unknown>,
-    params: unknown,
-    unchecked: boolean,
-    signal: AbortSignal,
-  ): Promise<unknown> {
-    signal.throwIfAborted();
-    const peer = await directory.getActive(ref);
-    if (typeof method === "string") {
-      await requirePermission(peer, method, unchecked);
-      return client.call(peer, method, params as readonly XmlRpcValue[], signal);
-    }
-    const entry = entryOf(method);
-    await requirePermission(peer, entry.name, false);
-    const positional = entry.encodeParams(params, peer.wwwroot);
-    return entry.decodeResult(await client.call(peer, entry.name, positional, signal), peer.wwwroot);
-  }
-
-  async function requirePermission(peer: PeerRecord, method: string, unchecked: boolean): Promise<void> {
-    const of = { method, peer: peer.wwwroot };
-    if (INTROSPECTION.has(method)) return;
-    if (!isMethodName(method) || method === "system/keyswap") {
-      throw new CallError("MNET_CALL_METHOD_UNKNOWN", `${JSON.stringify(method)} is no method that can be called.`, of);
-    }
-    if (unchecked) {
-      emit({ type: "call.unchecked", level: "info", peer: { id: peer.id, wwwroot: peer.wwwroot }, method });
-      return;
-    }
-    const service = catalogue.method(method)?.service;
-    if (service === undefined) {
-      throw new CallError(
-        "MNET_CALL_METHOD_UNKNOWN",
-        `No service of this host describes ${method}; describe it with defineService, or call it with { unchecked: true }.`,
-        of,
-      );
-    }
-    if (!(await directory.isSubscribedOn(peer, service))) {
-      throw new CallError(
-        "MNET_CALL_NOT_SUBSCRIBED",
-        `${method} belongs to ${service}, which is not subscribed on ${peer.wwwroot}; see peers.setServices.`,
-        of,
-      );
-    }
+    const outgoing = { peer, method, params, unchecked };
+    return work.run((both) => events.inExchange(() => calls.call(outgoing, both)), signal);
   }
 
   async function handle(request: HttpRequest): Promise<HttpResponse | undefined> {
     if (!routes.owns(request)) return undefined;
-    return inFlight((signal) => events.inExchange(() => routes.handle(request, signal)), request.signal);
+    return work.run((signal) => events.inExchange(() => answer(request, signal)), request.signal);
+  }
+
+  /** What fails here is nobody's fault outside: the door answers with 500, and the operator hears of it. */
+  async function answer(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse | undefined> {
+    try {
+      return await routes.handle(request, signal);
+    } catch (error) {
+      if (!signal.aborted) emit({ type: "request.failed", level: "error", error });
+      throw error;
+    }
   }
 
   function close({
@@ -416,23 +348,8 @@ export async function startHost(
   async function shutDown(patience: number): Promise<void> {
     stopMaintenance();
     strangers?.stop();
-    const quiet = Promise.allSettled(running.keys());
-    if (!(await isWithin(quiet, patience))) {
-      for (const controller of running.values()) controller.abort(hostClosed());
-      await isWithin(quiet, CLOSE_GRACE_MS);
-    }
-    isStoreClosed = true;
+    await work.end(patience);
     await release();
-  }
-
-  function isWithin(event: Promise<unknown>, ms: number): Promise<boolean> {
-    return new Promise((resolve) => {
-      const cancel = clock.after(ms, () => resolve(false));
-      void event.then(() => {
-        cancel();
-        resolve(true);
-      });
-    });
   }
 
   async function release(): Promise<void> {
@@ -462,13 +379,13 @@ export async function startHost(
     name,
     peers,
     keys: {
-      current: () => withStore(() => ownKeys.current()),
-      all: () => withStore(() => ownKeys.all()),
+      current: () => work.withStore(() => ownKeys.current()),
+      all: () => work.withStore(() => ownKeys.all()),
       rotate(options) {
         requireEnabled();
-        return inFlight((signal) => ownKeys.rotate({ ...options, signal }), options?.signal);
+        return work.run((signal) => ownKeys.rotate({ ...options, signal }), options?.signal);
       },
-      revoke: (fingerprint, options) => inFlight(() => ownKeys.revoke(fingerprint, options), undefined),
+      revoke: (fingerprint, options) => work.run(() => ownKeys.revoke(fingerprint, options), undefined),
     },
     call: call as Host["call"],
     handle,
@@ -476,10 +393,10 @@ export async function startHost(
     observe: (observer) => events.observe(observer),
     log(filter) {
       const view = logView(store.log, events, filter);
-      return listing((after, limit) => withStore(() => view.page({ after, limit })));
+      return listing((after, limit) => work.withStore(() => view.page({ after, limit })));
     },
-    stats: (peer) => withStore(() => statistics.of(peer)),
-    maintain: (maintainOptions) => inFlight((signal) => maintenance.run(signal), maintainOptions?.signal),
+    stats: (peer) => work.withStore(() => statistics.of(peer)),
+    maintain: (maintainOptions) => work.run((signal) => maintenance.run(signal), maintainOptions?.signal),
     close: async (closeOptions) => close(closeOptions),
     [Symbol.asyncDispose]: async () => close(),
   };

@@ -112,7 +112,10 @@ export function createKeys({ ring, store, directory, client }: KeyAdministration
   };
 
   /** A signed call to every active peer: a Moodle that cannot verify it asks back and learns our key there and then (spec 7.5). */
-  async function askAll(success: RotationOutcome["outcome"], signal: AbortSignal | undefined): Promise<RotationOutcome[]> {
+  async function askAll(
+    success: RotationOutcome["outcome"],
+    signal: AbortSignal | undefined,
+  ): Promise<RotationOutcome[]> {
     const outcomes: RotationOutcome[] = [];
     const waiting = activePeers();
     const worker = async (): Promise<void> => {

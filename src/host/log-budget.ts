@@ -20,6 +20,7 @@ const FLOODS: ReadonlySet<MnetEvent["type"]> = new Set<MnetEvent["type"]>([
   "call.retried",
   "envelope.remark",
   "handler.failed",
+  "request.failed",
   "clock.off",
   "replay.evicted",
   "legacy.used",

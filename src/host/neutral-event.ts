@@ -18,7 +18,7 @@ export function neutralEvent(event: MnetEvent): MnetEvent {
 
 /** The same for what a handler threw: of an error name and message, as the log keeps it. */
 export function loggableEvent(event: MnetEvent): MnetEvent {
-  return event.type === "handler.failed" ? { ...event, error: neutralThrown(event.error) } : event;
+  return "error" in event ? { ...event, error: neutralThrown(event.error) } : event;
 }
 
 const neutralField = (value: unknown): unknown => {

@@ -208,6 +208,7 @@ export class Receiver {
     }
     const proved = { peer: verified.peer, wrapping: { ...wrapping, encryptTo: this.#certificateOf(verified.peer) } };
     await this.#requireFresh(verified.message, proved.peer, keys.current, proved.wrapping);
+    // Anybody can register a key and sign with it, so that alone makes no address known (SEC-083).
     if (proved.peer.state === "pending") this.#options.strangers?.noteSigned(proved.peer);
     else permit.proved();
     this.#options.circuits.heardFrom(proved.peer);

@@ -1,5 +1,13 @@
 import type { Clock } from "../core/clock.ts";
-import { EnvelopeError, KeyError, MnetError, PeerError, RemoteFault, TransportError, XmlRpcError } from "../core/errors.ts";
+import {
+  EnvelopeError,
+  KeyError,
+  MnetError,
+  PeerError,
+  RemoteFault,
+  TransportError,
+  XmlRpcError,
+} from "../core/errors.ts";
 import type { Emit } from "../core/events.ts";
 import type { Wwwroot } from "../core/ids.ts";
 import type { Limits } from "../core/limits.ts";
@@ -367,7 +375,10 @@ class NewKeyShown extends Error {
   /** What it is where no new key can be taken any more. */
   readonly fault: RemoteFault;
 
-  constructor(certificate: Certificate, { isProved, fault }: { readonly isProved: boolean; readonly fault: RemoteFault }) {
+  constructor(
+    certificate: Certificate,
+    { isProved, fault }: { readonly isProved: boolean; readonly fault: RemoteFault },
+  ) {
     super("The peer shows a new key.");
     this.certificate = certificate;
     this.isProved = isProved;

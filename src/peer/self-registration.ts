@@ -46,7 +46,7 @@ const MAXIMUM_CERTIFICATE_LENGTH = 16 * 1024;
 /** A pending peer that is older may have to make room for another registration. */
 const PENDING_FOR_MS = 30 * DAY_MS;
 
-/** Sites that are asked at once, for all that strangers can make us do (SEC-042). */
+/** Sites that are asked at once because of what strangers send; the maintenance asks as many beside them. */
 const MAXIMUM_PROOFS = 4;
 /** Sites that one maintenance asks, or the next would wait for it. */
 const PROOFS_PER_RUN = 50;
@@ -80,8 +80,8 @@ interface Progress {
  * 2. One signed round trip with that key: a call of the peer's, or ours. A Moodle knows us only after its administrator's
  *    second form, so ours is tried again and again.
  *
- * Nothing of this is seen by the stranger, and nothing that it does makes us send more than one request a minute to one
- * site, and to four sites at a time.
+ * Nothing of this is seen by the stranger. Whatever it does, one site is asked once a minute at most, which is up to three
+ * requests, and few sites at a time (SEC-042). A page is read only of those that have proved themselves.
  */
 export class SelfRegistration {
   readonly #options: SelfRegistrationOptions;
@@ -131,12 +131,11 @@ export class SelfRegistration {
 
   /** A message of a pending peer could not be verified, or its key is in doubt: looks what its wwwroot shows, if it is time. */
   recheck(peer: PeerRecord): void {
-    const progress = this.#progressOf(peer);
-    const isCool = this.#now - (progress.lastAttemptAt ?? -COOLDOWN_MS) >= COOLDOWN_MS;
-    if (isCool && this.#running.size < MAXIMUM_PROOFS) {
+    if (this.#isCool(peer) && this.#running.size < MAXIMUM_PROOFS) {
       this.#inBackground(peer, (signal) => this.#prove(peer, false, signal));
     } else {
-      progress.nextAt = Math.min(progress.nextAt, (progress.lastAttemptAt ?? this.#now) + COOLDOWN_MS);
+      // Then the next maintenance, as soon as it may.
+      this.#progressOf(peer).nextAt = this.#now;
     }
   }
 
@@ -150,23 +149,25 @@ export class SelfRegistration {
     for (const id of this.#progress.keys()) if (!ids.has(id)) this.#progress.delete(id);
 
     const due = pending
-      .filter((peer) => this.#progressOf(peer).nextAt <= this.#now)
+      .filter((peer) => this.#progressOf(peer).nextAt <= this.#now && this.#isCool(peer))
       .sort((a, b) => this.#progressOf(a).nextAt - this.#progressOf(b).nextAt)
       .slice(0, PROOFS_PER_RUN);
     const controller = new AbortController();
     const unfollow = [abortWith(controller, signal), abortWith(controller, this.#ending.signal)];
+    const failures: unknown[] = [];
     const worker = async (): Promise<void> => {
       for (let peer = due.shift(); peer && !controller.signal.aborted; peer = due.shift()) {
         const next = peer;
-        await (this.#running.get(next.id) ?? this.#once(next, () => this.#prove(next, true, controller.signal)));
+        const attempt =
+          this.#running.get(next.id) ?? this.#once(next, () => this.#prove(next, true, controller.signal));
+        // Whatever is wrong with one, the others get their turn.
+        await attempt.catch((error: unknown) => failures.push(error));
       }
     };
-    try {
-      await Promise.all(Array.from({ length: MAXIMUM_PROOFS }, worker));
-    } finally {
-      for (const end of unfollow) end();
-    }
+    await Promise.all(Array.from({ length: MAXIMUM_PROOFS }, worker));
+    for (const end of unfollow) end();
     signal?.throwIfAborted();
+    if (failures.length > 0) throw failures[0];
   }
 
   /** Breaks off what runs, because the host closes. */
@@ -267,6 +268,12 @@ export class SelfRegistration {
       this.#progress.set(id, progress);
     }
     return progress;
+  }
+
+  #isCool(peer: PeerRecord): boolean {
+    const { lastAttemptAt } = this.#progressOf(peer);
+    // A clock that was set back must not keep a peer waiting.
+    return lastAttemptAt === undefined || Math.abs(this.#now - lastAttemptAt) >= COOLDOWN_MS;
   }
 
   #inBackground(peer: PeerRecord, work: (signal: AbortSignal) => Promise<void>): void {

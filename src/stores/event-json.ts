@@ -27,7 +27,7 @@ export function encodeEvent(event: MnetEvent): EventRow {
   const fields: Record<string, unknown> = { ...event };
   // The whole snapshot of a peer is a valid `peer` too, and does not belong into every line of the log.
   if (event.peer) fields["peer"] = { id: event.peer.id, wwwroot: event.peer.wwwroot };
-  if (event.type === "handler.failed") fields["error"] = describeThrown(event.error);
+  if ("error" in event) fields["error"] = describeThrown(event.error);
   return {
     at: event.at.getTime(),
     type: event.type,

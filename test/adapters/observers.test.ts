@@ -63,6 +63,7 @@ const EVENTS: {
     { method: "a/b", error: new Error("x") },
     "our handler of a/b failed when https://peer.example called it",
   ],
+  "request.failed": ["error", { error: new Error("x") }, "a request could not be answered"],
   "clock.off": ["warn", { offsetMs: -90_400 }, "the clock of https://peer.example is 90 s behind ours"],
   "peer.added": ["info", { wwwroot: peer.wwwroot, by: "itself" }, "https://peer.example registered itself as a peer"],
   "peer.registration-refused": [

@@ -6,6 +6,7 @@ import { defineService } from "../../src/host/define-service.ts";
 import type { HostOptions } from "../../src/host/host-options.ts";
 import type { Host } from "../../src/host/host.ts";
 import { t } from "../../src/host/wire-type.ts";
+import { TransportError } from "../../src/core/errors.ts";
 import { collect } from "../../src/core/listing.ts";
 import { memoryStore } from "../../src/stores/memory/memory-store.ts";
 import { testNetwork, type TestNetwork } from "../../src/testing/test-network.ts";
@@ -108,13 +109,20 @@ const settled = (us: Hub): Promise<void> => us.network.clock.advance(1);
 const swapFor = (us: Hub, { wwwroot, certificate }: KeyedSite): Promise<void> =>
   swap(us, [wwwroot, certificate.pem, "moodle"]);
 
-/** What the hub answers to a signed call. */
-async function call(us: Hub, from: KeyedSite, method: string): Promise<ReturnType<typeof summary>> {
+/** Signs a call and sends it from an address. */
+async function callFrom(us: Hub, from: KeyedSite, method: string, remoteAddress = "192.0.2.7"): Promise<Buffer> {
   const timestamp = new Date(us.network.clock.now());
-  const reply = await post(us.host, wrap(encodeCall(method), { from, to: us.site, timestamp }));
-  await settled(us);
-  return summary(openAnswer(reply, from));
+  const body = wrap(encodeCall(method, []), { from, to: us.site, timestamp });
+  const reply = await request(us.host, { body, remoteAddress });
+  expect(reply.status).toBe(200);
+  // What strangers may cost us is rationed, too (SEC-083).
+  await us.network.clock.advance(50);
+  return reply.body;
 }
+
+/** What the hub answers to a signed call. */
+const call = async (us: Hub, from: KeyedSite, method: string): Promise<ReturnType<typeof summary>> =>
+  summary(openAnswer(await callFrom(us, from, method), from));
 
 describe("MNET-096 SEC-043 a key swap of a stranger", () => {
   it("stores nothing without hub mode", async () => {
@@ -313,8 +321,13 @@ describe("SEC-044 a pending peer", () => {
     const victim = await us.network.host(VICTIM, { maintenance: "manual" });
     await swapFor(us, attacker);
     for (let minute = 0; minute < 10; minute += 1) {
-      await call(us, attacker, "system/listServices");
-      expect(await call(us, attacker, "news/read")).not.toHaveProperty("value");
+      for (const method of ["system/listServices", "news/read"]) {
+        const reply = await callFrom(us, attacker, method);
+        // By and by the answers are sealed for the victim.
+        const opened = await codeOf(() => openAnswer(reply, attacker));
+        if (opened === "accepted") expect(summary(openAnswer(reply, attacker)).value ?? []).toEqual([]);
+        else expect(opened).toBe("MNET_ENVELOPE_DECRYPTION_FAILED");
+      }
       await us.pass(1);
     }
     expect(await us.peers("active")).toEqual([]);
@@ -330,7 +343,8 @@ describe("SEC-044 a pending peer", () => {
     await victim.call(toHub, "system/listServices");
     await us.pass(2);
     expect(await us.peers()).toMatchObject([{ state: "active", key: { fingerprint } }]);
-    expect(await call(us, attacker, "news/read")).toMatchObject({ fault: 710 });
+    expect(await codeOf(() => call(us, attacker, "news/read"))).toBe("MNET_ENVELOPE_DECRYPTION_FAILED");
+    expect(us.told("call.refused").at(-1)).toMatchObject({ faultCode: 710 });
   });
 
   it("stays pending while its wwwroot cannot be reached, or shows another's certificate", async () => {
@@ -374,7 +388,7 @@ describe("SEC-044 a pending peer", () => {
     await swapFor(us, attacker);
     await us.host.keys.rotate();
     const sealedForOld = (from: KeyedSite) =>
-      post(us.host, wrap(encodeCall("system/listServices"), { from, to: us.site, outer: VICTIM, inner: VICTIM }));
+      post(us.host, wrap(encodeCall("system/listServices", []), { from, to: us.site, outer: VICTIM, inner: VICTIM }));
     expect(summary(openAnswer(await sealedForOld(attacker), attacker))).toMatchObject({ fault: 7025 });
     expect(summary(openAnswer(await sealedForOld(rekeyed(VICTIM, 4)), attacker))).toEqual({
       form: "plain",
@@ -419,13 +433,13 @@ describe("SEC-043 SEC-084 a flood", () => {
         signal.addEventListener("abort", () => gate.resolve(undefined));
         await gate.promise;
         running -= 1;
-        throw new Error("gone");
+        throw new TransportError("MNET_TRANSPORT_UNREACHABLE", "gone", { url: VICTIM });
       },
     });
     await using us = await hub({ through });
     const sites = Array.from({ length: 40 }, (_, n) => rekeyed(`https://s${n}.example`, n % 12));
     for (const site of sites) await swapFor(us, site);
-    for (const site of sites) await call(us, site, "system/listServices");
+    for (const [n, site] of sites.entries()) await callFrom(us, site, "system/listServices", `198.51.100.${n}`);
     expect(us.sent.length).toBe(4);
     const maintained = us.host.maintain();
     for (let round = 0; round < 30; round += 1) {
@@ -437,7 +451,9 @@ describe("SEC-043 SEC-084 a flood", () => {
     // Each once, and none again within a minute, however often it calls.
     const once = us.sent.length;
     expect(once).toBeLessThanOrEqual(40);
-    for (const site of sites.slice(0, 5)) for (let n = 0; n < 5; n += 1) await call(us, site, "system/listServices");
+    for (const site of sites.slice(0, 5)) {
+      for (let n = 0; n < 5; n += 1) await callFrom(us, site, "system/listServices", `203.0.113.${n}`);
+    }
     await us.host.maintain();
     expect(us.sent.length).toBe(once);
   });

@@ -13,7 +13,17 @@ import {
 import { fakeClock } from "../../src/testing/fake-clock.ts";
 import { encodeCall } from "../../src/xmlrpc/encode.ts";
 import { codeOf } from "../support/code-of.ts";
-import { aliceCalls, keyedSite, openAnswer, request, rig, summary, withBadSignature, wrap, type Rig } from "../support/hosts.ts";
+import {
+  aliceCalls,
+  keyedSite,
+  openAnswer,
+  request,
+  rig,
+  summary,
+  withBadSignature,
+  wrap,
+  type Rig,
+} from "../support/hosts.ts";
 import { usedHeap } from "../support/used-heap.ts";
 
 const isPermit = (permit: Permit | number): permit is Permit => typeof permit !== "number";
@@ -258,9 +268,15 @@ describe("a host under a flood", () => {
     ["signed by somebody else", forged],
     ["encrypted only", (us: Rig) => aliceCalls(us, "system/listServices", [], { form: "encrypted" })],
     ["keyswap, encrypted only", (us: Rig) => aliceCalls(us, "system/keyswap", [], { form: "encrypted" })],
-    ["keyswap, signed by anybody", (us: Rig) => wrap(encodeCall("system/keyswap", []), { form: "signed", from: mallory, to: us.ours })],
+    [
+      "keyswap, signed by anybody",
+      (us: Rig) => wrap(encodeCall("system/keyswap", []), { form: "signed", from: mallory, to: us.ours }),
+    ],
     ["an overheard call, sent again", (us: Rig) => aliceCalls(us, "system/listServices")],
-    ["an overheard call that is only signed", (us: Rig) => aliceCalls(us, "system/listServices", [], { form: "signed" })],
+    [
+      "an overheard call that is only signed",
+      (us: Rig) => aliceCalls(us, "system/listServices", [], { form: "signed" }),
+    ],
     ["an old key of ours", (us: Rig) => wrap(LIST, { from: us.alice, to: keyedSite(us.ours.wwwroot, 2) })],
   ])("SEC-083 %s is a failure", async (_what, make) => {
     await using us = await rig({ archived: [keyedSite("https://host.example/moodle", 2)] });
@@ -280,7 +296,8 @@ describe("a host under a flood", () => {
     await using us = await rig();
     const body = forged(us);
     for (let n = 0; n < 60; n += 1) await request(us.host, { body, remoteAddress: "203.0.113.77" });
-    const ask = (document: Uint8Array) => request(us.host, { body: Buffer.from(document), remoteAddress: "203.0.113.77" });
+    const ask = (document: Uint8Array) =>
+      request(us.host, { body: Buffer.from(document), remoteAddress: "203.0.113.77" });
     const swapped = await ask(encodeCall("system/keyswap", []));
     expect(summary(openAnswer(swapped.body))).toMatchObject({ form: "plain", value: us.ours.certificate.pem });
     expect(summary(openAnswer((await ask(LIST)).body))).toEqual({ form: "plain", fault: 7021 });
@@ -291,7 +308,10 @@ describe("a host under a flood", () => {
     const body = forged(us);
     let reply = await request(us.host, { body });
     for (let n = 0; n < 40; n += 1) reply = await request(us.host, { body });
-    expect(reply).toMatchObject({ status: 503, headers: { "content-type": "text/plain; charset=utf-8", "retry-after": "1" } });
+    expect(reply).toMatchObject({
+      status: 503,
+      headers: { "content-type": "text/plain; charset=utf-8", "retry-after": "1" },
+    });
     expect(reply.body.toString()).toMatch(/^Too many requests/);
   });
 
@@ -316,7 +336,10 @@ describe("a host under a flood", () => {
   });
 
   it("SEC-083 behind a proxy of ours, callers are told apart; without naming it they are not", async () => {
-    for (const [trustedProxies, expected] of [[["10.0.0.0/8"], true], [[], false]] as const) {
+    for (const [trustedProxies, expected] of [
+      [["10.0.0.0/8"], true],
+      [[], false],
+    ] as const) {
       await using us = await rig({ network: { trustedProxies } });
       const through = (address: string, body: Buffer) =>
         request(us.host, { body, remoteAddress: "10.0.0.1", headers: { "x-forwarded-for": address } });

@@ -2,7 +2,12 @@ import { describe, expect, it } from "vitest";
 import { TransportError, type MnetError } from "../../src/core/errors.ts";
 import type { NewEvent } from "../../src/core/events.ts";
 import type { PeerId, Wwwroot } from "../../src/core/ids.ts";
-import { CircuitBreaker, FIRST_BACK_OFF_MS, LONGEST_BACK_OFF_MS, type Outcome } from "../../src/peer/circuit-breaker.ts";
+import {
+  CircuitBreaker,
+  FIRST_BACK_OFF_MS,
+  LONGEST_BACK_OFF_MS,
+  type Outcome,
+} from "../../src/peer/circuit-breaker.ts";
 import { HttpClient, type Route } from "../../src/peer/http-exchange.ts";
 import { fakeClock } from "../../src/testing/fake-clock.ts";
 import type { Transport, TransportResponse } from "../../src/transport/transport.ts";
@@ -32,8 +37,8 @@ function setUp({ random = () => 0 }: { readonly random?: () => number } = {}) {
     }
   };
   const retryIn = async (n = 1): Promise<number> => {
-    const error = (await errorOf(() => enter(n))) as TransportError;
-    return error.retryAt!.getTime() - clock.now();
+    const error = await errorOf(() => enter(n));
+    return (error as { retryAt?: Date }).retryAt!.getTime() - clock.now();
   };
   return { clock, events, breaker, enter, exchange, fail, isOpen, retryIn };
 }
@@ -107,7 +112,11 @@ describe("CircuitBreaker", () => {
   });
 
   it("jitter shortens it by up to a half", async () => {
-    for (const [random, part] of [[0, 1], [0.5, 0.75], [0.999999, 0.5]] as const) {
+    for (const [random, part] of [
+      [0, 1],
+      [0.5, 0.75],
+      [0.999999, 0.5],
+    ] as const) {
       const { clock, fail, retryIn } = setUp({ random: () => random });
       fail(5);
       expect((await retryIn()) / FIRST_BACK_OFF_MS).toBeCloseTo(part, 3);
@@ -185,7 +194,10 @@ describe("which exchanges count", () => {
   const failing = (code: TransportError["code"]) => () => Promise.reject(new TransportError(code, "no", { url: URL_ }));
 
   /** How five such answers leave the circuit. */
-  async function afterFive(answer: () => Promise<TransportResponse>, more?: Partial<Route>): Promise<"open" | "closed"> {
+  async function afterFive(
+    answer: () => Promise<TransportResponse>,
+    more?: Partial<Route>,
+  ): Promise<"open" | "closed"> {
     const clock = fakeClock();
     let asked = 0;
     const transport: Transport = {
@@ -203,13 +215,19 @@ describe("which exchanges count", () => {
     return last === "MNET_TRANSPORT_CIRCUIT_OPEN" ? "open" : "closed";
   }
 
-  it.each(["MNET_TRANSPORT_UNREACHABLE", "MNET_TRANSPORT_TIMEOUT", "MNET_TRANSPORT_TLS"] as const)("%s does", async (code) => {
-    expect(await afterFive(failing(code))).toBe("open");
-  });
+  it.each(["MNET_TRANSPORT_UNREACHABLE", "MNET_TRANSPORT_TIMEOUT", "MNET_TRANSPORT_TLS"] as const)(
+    "%s does",
+    async (code) => {
+      expect(await afterFive(failing(code))).toBe("open");
+    },
+  );
 
-  it.each(["MNET_TRANSPORT_NOT_MNET", "MNET_TRANSPORT_TOO_LARGE", "MNET_TRANSPORT_ADDRESS_REFUSED"] as const)("%s does not", async (code) => {
-    expect(await afterFive(failing(code))).toBe("closed");
-  });
+  it.each(["MNET_TRANSPORT_NOT_MNET", "MNET_TRANSPORT_TOO_LARGE", "MNET_TRANSPORT_ADDRESS_REFUSED"] as const)(
+    "%s does not",
+    async (code) => {
+      expect(await afterFive(failing(code))).toBe("closed");
+    },
+  );
 
   it.each([429, 502, 503, 504])("status %i does", async (code) => {
     expect(await afterFive(() => Promise.resolve(status(code)))).toBe("open");
@@ -236,11 +254,15 @@ describe("which exchanges count", () => {
   it("a silent peer: five calls wait, the sixth does not; an aborted call is no failure", async () => {
     const clock = fakeClock();
     const client = new HttpClient(
-      { exchange: ({ signal }) => new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error))) },
+      {
+        exchange: ({ signal }) =>
+          new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error))),
+      },
       clock,
       new CircuitBreaker({ clock, emit: () => undefined }),
     );
-    const ask = (signal?: AbortSignal) => client.exchange(route(), { method: "GET", url: new URL(URL_), maxBytes: 9, signal });
+    const ask = (signal?: AbortSignal) =>
+      client.exchange(route(), { method: "GET", url: new URL(URL_), maxBytes: 9, signal });
     for (let n = 0; n < 10; n += 1) {
       const caller = new AbortController();
       const aborted = ask(caller.signal);

@@ -1,5 +1,4 @@
 import { createServer } from "node:https";
-import type { Server } from "node:http";
 import { describe, expect, it } from "vitest";
 import { nodeHandler } from "../../src/adapters/node-handler.ts";
 import { createHost } from "../../src/create-host.ts";
@@ -15,16 +14,15 @@ const LEVELS: readonly TlsLevel[] = ["verify", "host-name", "none"];
 
 /** A whole host behind a TLS server whose certificate nobody knows. */
 async function selfSigned(names: readonly string[], work: (site: Host) => Promise<void>): Promise<void> {
-  let answer: ReturnType<typeof nodeHandler> | undefined;
-  const server = createServer(authority("Nobody's authority").issue(names), (req, res) => void answer?.(req, res));
-  await using listening = await httpSite(() => undefined, server as unknown as Server);
+  const server = createServer(authority("Nobody's authority").issue(names));
+  await using listening = await httpSite(() => undefined, server);
   await using host = await createHost({
     wwwroot: `https://localhost:${listening.port}`,
     name: "Self-signed",
     store: memoryStore(),
     maintenance: "manual",
   });
-  answer = nodeHandler(host);
+  server.on("request", nodeHandler(host));
   await work(host);
 }
 

@@ -13,8 +13,8 @@ import { codeOf } from "../support/code-of.ts";
 const alice = { id: 1 as PeerId, wwwroot: "https://alice.example" } as PeerRecord;
 const bob = { id: 2 as PeerId, wwwroot: "https://bob.example" } as PeerRecord;
 /** What the guard looks at in a message: the hash of its session key. */
-const message = (n: number): VerifiedMessage =>
-  ({ replayKey: createHash("sha256").update(String(n)).digest("hex") }) as unknown as VerifiedMessage;
+const withKey = (replayKey: string): VerifiedMessage => ({ replayKey }) as unknown as VerifiedMessage;
+const message = (n: number): VerifiedMessage => withKey(createHash("sha256").update(String(n)).digest("hex"));
 
 interface Guarded {
   readonly guard: ReplayGuard;
@@ -70,22 +70,17 @@ describe("SEC-033 a message is taken once", () => {
   it("in memory that is bounded: of a million and one messages the oldest is forgotten, with an event", async () => {
     const { guard, take, events, clock } = guarded();
     const until = new Date(clock.now() + 3_600_000);
+    const candidate = (n: number): Promise<void> => guard.take(alice, withKey(n.toString(36).padStart(64, "0")), until);
     // Whoever can sign can make any number; others cannot make one.
-    let n = 0;
-    const candidate = { replayKey: "" };
-    for (; n < 1_000_000; n += 1) {
-      candidate.replayKey = n.toString(36).padStart(64, "0");
-      await guard.take(alice, candidate as VerifiedMessage, until);
-    }
+    for (let n = 0; n < 1_000_000; n += 1) await candidate(n);
     expect(await take(-1, bob)).toBe("accepted");
     expect(events).toEqual([]);
-    candidate.replayKey = n.toString(36).padStart(64, "0");
-    await guard.take(alice, candidate as VerifiedMessage, until);
+    await candidate(1_000_000);
     expect(events).toMatchObject([{ type: "replay.evicted", level: "warn", peer: alice, entries: 1 }]);
     // The newest are still known, and so are those of others.
-    expect(await codeOf(() => guard.take(alice, candidate as VerifiedMessage, until))).toBe("MNET_ENVELOPE_REPLAYED");
+    expect(await codeOf(() => candidate(1_000_000))).toBe("MNET_ENVELOPE_REPLAYED");
+    expect(await codeOf(() => candidate(1))).toBe("MNET_ENVELOPE_REPLAYED");
     expect(await take(-1, bob)).toBe("MNET_ENVELOPE_REPLAYED");
-    candidate.replayKey = "0".padStart(64, "0");
-    expect(await codeOf(() => guard.take(alice, candidate as VerifiedMessage, until))).toBe("accepted");
+    expect(await codeOf(() => candidate(0))).toBe("accepted");
   }, 60_000);
 });

@@ -15,7 +15,8 @@ async function failureOf(run: () => unknown): Promise<MnetError | undefined> {
     if (!MnetError.is(error)) throw error;
     for (let told: unknown = error; MnetError.is(told); told = told.cause) {
       const isOurs = told instanceof EnvelopeError || told instanceof KeyError;
-      if (isOurs && !SENTENCE.test(told.message)) throw new Error(`This is no sentence: ${told.message}`, { cause: error });
+      if (isOurs && !SENTENCE.test(told.message))
+        throw new Error(`This is no sentence: ${told.message}`, { cause: error });
     }
     return error;
   }

@@ -208,8 +208,10 @@ describe("failures", () => {
     const waiting: ServerResponse[] = [];
     await using site = await httpSite((_req, res) => void waiting.push(res));
     const transport = new HttpTransport({ allowAddresses: LOOPBACK });
-    const request = { method: "GET", url: new URL(site.origin), headers: {}, maxBytes: 10, tls: "verify", signal: new AbortController().signal } as const;
-    const answers = Array.from({ length: 40 }, () => transport.exchange(request));
+    const request = { method: "GET", url: new URL(site.origin), headers: {}, maxBytes: 10, tls: "verify" } as const;
+    const answers = Array.from({ length: 40 }, () =>
+      transport.exchange({ ...request, signal: new AbortController().signal }),
+    );
     await expect.poll(() => waiting.length).toBe(32);
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(waiting).toHaveLength(32);

@@ -13,7 +13,10 @@ import { freePort, httpSite } from "../support/http-site.ts";
 const root = authority("Test authority");
 
 /** A proxy that remembers what it was asked for, and leads everything to one port. */
-async function proxySite(toPort: number, { identity, answer = "HTTP/1.1 200 OK\r\n\r\n" }: { readonly identity?: TlsIdentity; readonly answer?: string } = {}) {
+async function proxySite(
+  toPort: number,
+  { identity, answer = "HTTP/1.1 200 OK\r\n\r\n" }: { readonly identity?: TlsIdentity; readonly answer?: string } = {},
+) {
   const asked: string[] = [];
   const credentials: (string | undefined)[] = [];
   const note = ({ method, url, headers }: IncomingMessage): void => {
@@ -43,7 +46,8 @@ async function proxySite(toPort: number, { identity, answer = "HTTP/1.1 200 OK\r
       upstream.pipe(socket);
       socket.pipe(upstream);
     });
-    for (const one of [upstream, socket]) one.on("error", () => undefined).on("close", () => (upstream.destroy(), socket.destroy()));
+    for (const one of [upstream, socket])
+      one.on("error", () => undefined).on("close", () => (upstream.destroy(), socket.destroy()));
   });
   const site = await httpSite(() => undefined, server);
   return Object.assign(site, { asked, credentials });
@@ -57,7 +61,15 @@ async function exchange(
   const transport = new HttpTransport(options);
   try {
     const signal = AbortSignal.timeout(5000);
-    return await transport.exchange({ method: "GET", url: new URL(url), headers: {}, maxBytes: 1000, tls, signal, ...request });
+    return await transport.exchange({
+      method: "GET",
+      url: new URL(url),
+      headers: {},
+      maxBytes: 1000,
+      tls,
+      signal,
+      ...request,
+    });
   } finally {
     await transport.close();
   }
@@ -94,7 +106,7 @@ describe("a proxy", () => {
     for (const [names, ca, codes] of expected) {
       await using site = await httpSite(
         () => undefined,
-        createTlsServer(root.issue(names), (_req, res) => res.end("hello")) as unknown as Server,
+        createTlsServer(root.issue(names), (_req, res) => res.end("hello")),
       );
       await using proxy = await proxySite(site.port);
       const options = { proxy: proxy.origin, ca };
@@ -118,7 +130,9 @@ describe("a proxy", () => {
   it("that is away, or refuses, is a site that cannot be reached; nothing of its password is told", async () => {
     await using refusing = await proxySite(1, { answer: "HTTP/1.1 403 Forbidden\r\n\r\n" });
     for (const port of [await freePort(), refusing.port]) {
-      const error = await errorOf(() => exchange("https://moodle.example/", { proxy: `http://us:secret@127.0.0.1:${port}` }));
+      const error = await errorOf(() =>
+        exchange("https://moodle.example/", { proxy: `http://us:secret@127.0.0.1:${port}` }),
+      );
       expect(error).toMatchObject({ code: "MNET_TRANSPORT_UNREACHABLE", retryable: true });
       expect(JSON.stringify([error.message, String(error.cause)])).not.toContain("secret");
     }
@@ -165,11 +179,18 @@ describe("a proxy", () => {
     expect(proxy.asked).toHaveLength(3);
   });
 
-  it.each(["", "proxy.example:3128", "socks5://proxy.example", "ftp://proxy.example", "http://", "http://p/path", "http://p/?q", "http://%zz@p", "http://us:%zz@p"])(
-    "%j is none",
-    async (proxy) => {
-      const error = await errorOf(() => new HttpTransport({ proxy }));
-      expect(error).toMatchObject({ code: "MNET_CONFIG_INVALID", option: "proxy" });
-    },
-  );
+  it.each([
+    "",
+    "proxy.example:3128",
+    "socks5://proxy.example",
+    "ftp://proxy.example",
+    "http://",
+    "http://p/path",
+    "http://p/?q",
+    "http://%zz@p",
+    "http://us:%zz@p",
+  ])("%j is none", async (proxy) => {
+    const error = await errorOf(() => new HttpTransport({ proxy }));
+    expect(error).toMatchObject({ code: "MNET_CONFIG_INVALID", option: "proxy" });
+  });
 });

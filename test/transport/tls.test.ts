@@ -57,8 +57,16 @@ describe("TLS levels", () => {
   it.each([
     ["of a trusted authority, for this host", () => root.issue(NAMES), ALL],
     ["of an unknown authority, for this host", () => campus.issue(NAMES), { ...ALL, verify: REFUSED }],
-    ["of a trusted authority, for another host", () => root.issue(["other.example"]), { ...ALL, verify: REFUSED, "host-name": REFUSED }],
-    ["of an unknown authority, for another host", () => campus.issue(["other.example"]), { ...ALL, verify: REFUSED, "host-name": REFUSED }],
+    [
+      "of a trusted authority, for another host",
+      () => root.issue(["other.example"]),
+      { ...ALL, verify: REFUSED, "host-name": REFUSED },
+    ],
+    [
+      "of an unknown authority, for another host",
+      () => campus.issue(["other.example"]),
+      { ...ALL, verify: REFUSED, "host-name": REFUSED },
+    ],
     ["of a trusted authority, expired", () => root.issue(NAMES, -1), { ...ALL, verify: REFUSED }],
   ])("MNET-073 SEC-053 levels 2, 1 and 0 and a certificate %s", async (_what, issue, expected) => {
     await using site = await tlsSite(issue());
@@ -102,17 +110,20 @@ describe("TLS levels", () => {
     await transport.close();
   });
 
-  it.each(["TLSv1.2", "TLSv1.3"] as const)("MNET-073 level 1 looks at the name with every connection, %s", async (version) => {
-    const right = campus.issue(NAMES);
-    await using site = await tlsSite(right, { minVersion: version, maxVersion: version });
-    const transport = transportWith();
-    const ask = () => codeOf(() => transport.exchange(requestTo(`https://127.0.0.1:${site.port}/`, "host-name")));
-    for (let n = 0; n < 3; n += 1) {
-      expect(await ask()).toBe("accepted");
-      site.server.closeAllConnections();
-    }
-    await transport.close();
-  });
+  it.each(["TLSv1.2", "TLSv1.3"] as const)(
+    "MNET-073 level 1 looks at the name with every connection, %s",
+    async (version) => {
+      const right = campus.issue(NAMES);
+      await using site = await tlsSite(right, { minVersion: version, maxVersion: version });
+      const transport = transportWith();
+      const ask = () => codeOf(() => transport.exchange(requestTo(`https://127.0.0.1:${site.port}/`, "host-name")));
+      for (let n = 0; n < 3; n += 1) {
+        expect(await ask()).toBe("accepted");
+        site.server.closeAllConnections();
+      }
+      await transport.close();
+    },
+  );
 
   it.each([
     ["nothing", ""],

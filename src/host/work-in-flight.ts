@@ -1,0 +1,72 @@
+import { abortWith } from "../core/abort.ts";
+import type { Clock } from "../core/clock.ts";
+import { ConfigError } from "../core/errors.ts";
+
+/** What heeds its signal may tidy up for so long; what does not is left behind. */
+const GRACE_MS = 1000;
+
+/** Knows what a host is doing, so that it can be closed without tearing anything. */
+export class WorkInFlight {
+  readonly #name: string;
+  readonly #clock: Clock;
+  readonly #running = new Map<Promise<unknown>, AbortController>();
+  #isClosing = false;
+  #isStoreClosed = false;
+
+  /** `name` is the host's, for the error. */
+  constructor(name: string, clock: Clock) {
+    this.#name = name;
+    this.#clock = clock;
+  }
+
+  /**
+   * Does work that may take its time. Its signal aborts when the caller's does, and when the host cannot wait any longer.
+   * Throws `MNET_HOST_CLOSED` once the host is closing.
+   */
+  async run<T>(work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    if (this.#isClosing) throw this.#closed();
+    const controller = new AbortController();
+    const unfollow = abortWith(controller, signal);
+    const promise = work(controller.signal);
+    this.#running.set(promise, controller);
+    try {
+      return await promise;
+    } finally {
+      this.#running.delete(promise);
+      unfollow();
+    }
+  }
+
+  /** Does work with the store alone. What is in flight may still need it while the host closes. */
+  async withStore<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#isStoreClosed) throw this.#closed();
+    return work();
+  }
+
+  /** Takes nothing new, waits for what runs, aborts what runs too long. */
+  async end(patienceMs: number): Promise<void> {
+    this.#isClosing = true;
+    const quiet = Promise.allSettled(this.#running.keys());
+    if (!(await this.#isWithin(quiet, patienceMs))) {
+      for (const controller of this.#running.values()) controller.abort(this.#closed());
+      await this.#isWithin(quiet, GRACE_MS);
+    }
+    this.#isStoreClosed = true;
+  }
+
+  #isWithin(event: Promise<unknown>, ms: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const cancel = this.#clock.after(ms, () => {
+        resolve(false);
+      });
+      void event.then(() => {
+        cancel();
+        resolve(true);
+      });
+    });
+  }
+
+  #closed(): ConfigError {
+    return new ConfigError("MNET_HOST_CLOSED", `The host ${this.#name} is closed.`);
+  }
+}
