@@ -5,7 +5,10 @@
  */
 export {
   openTelemetryObserver,
+  type Counter,
+  type Histogram,
   type Meter,
+  type Span,
   type TelemetryAttributes,
   type Tracer,
 } from "./adapters/open-telemetry-observer.ts";

@@ -4,7 +4,7 @@
  * @module mnet/xmlrpc
  */
 export { MnetError, XmlRpcError } from "./core/errors.ts";
-export { decode } from "./xmlrpc/decode.ts";
+export { decode, type DecodeOptions } from "./xmlrpc/decode.ts";
 export type { Dialect } from "./xmlrpc/dialect.ts";
 export type { XmlRpcDocument } from "./xmlrpc/document.ts";
 export { encodeCall, encodeResult } from "./xmlrpc/encode.ts";

@@ -4,27 +4,38 @@ import { eventMessage } from "./event-message.ts";
 /** What spans and metrics say beside their name. */
 export type TelemetryAttributes = Record<string, string | number | boolean>;
 
+/** What the observer needs of a `Span` of `@opentelemetry/api`. */
+export interface Span {
+  /** Called for what went wrong. */
+  setStatus(status: { code: number; message?: string }): unknown;
+  /** Called once. */
+  end(endTime?: Date): void;
+}
+
 /** What the observer needs of a `Tracer` of `@opentelemetry/api`. */
 export interface Tracer {
-  startSpan(
-    name: string,
-    options?: { kind?: number; startTime?: Date; attributes?: TelemetryAttributes },
-  ): {
-    setStatus(status: { code: number; message?: string }): unknown;
-    end(endTime?: Date): void;
-  };
+  /** Called when a call is over, with the moment at which it began. */
+  startSpan(name: string, options?: { kind?: number; startTime?: Date; attributes?: TelemetryAttributes }): Span;
+}
+
+/** What the observer needs of a `Counter` of `@opentelemetry/api`. */
+export interface Counter {
+  /** Called for each event. */
+  add(value: number, attributes?: TelemetryAttributes): void;
+}
+
+/** What the observer needs of a `Histogram` of `@opentelemetry/api`. */
+export interface Histogram {
+  /** Called for each call. */
+  record(value: number, attributes?: TelemetryAttributes): void;
 }
 
 /** What the observer needs of a `Meter` of `@opentelemetry/api`. */
 export interface Meter {
-  createCounter(
-    name: string,
-    options?: { description?: string; unit?: string },
-  ): { add(value: number, attributes?: TelemetryAttributes): void };
-  createHistogram(
-    name: string,
-    options?: { description?: string; unit?: string },
-  ): { record(value: number, attributes?: TelemetryAttributes): void };
+  /** Called once for each metric. */
+  createCounter(name: string, options?: { description?: string; unit?: string }): Counter;
+  /** Called once for each metric. */
+  createHistogram(name: string, options?: { description?: string; unit?: string }): Histogram;
 }
 
 /** Of the enumerations of `@opentelemetry/api`. */

@@ -31,6 +31,7 @@ export interface TransportResponse {
  * `MNET_TRANSPORT_TOO_LARGE`, `MNET_TRANSPORT_ADDRESS_REFUSED`, `MNET_TRANSPORT_NOT_MNET`; an aborted exchange rejects with `signal.reason`.
  */
 export interface Transport {
+  /** Sends the request and reads the answer to its end. */
   exchange(request: TransportRequest): Promise<TransportResponse>;
   /** Ends idle connections. */
   close?(): Promise<void>;
