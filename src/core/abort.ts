@@ -1,3 +1,5 @@
+import { setMaxListeners } from "node:events";
+
 /**
  * Makes the controller abort when the signal does, for the same reason. Returns the function that ends that.
  *
@@ -8,6 +10,8 @@ export function abortWith(controller: AbortController, signal: AbortSignal | und
   const abort = (): void => {
     controller.abort(signal?.reason);
   };
+  // Any number of calls may share one signal; Node would warn of a leak from the eleventh on.
+  if (signal) setMaxListeners(0, signal);
   if (signal?.aborted) abort();
   signal?.addEventListener("abort", abort, { once: true });
   return () => signal?.removeEventListener("abort", abort);

@@ -39,7 +39,7 @@ export interface EventMap {
   "request.failed": { error: unknown };
   /** A peer's clock differs from ours; positive if it is ahead. */
   "clock.off": { offsetMs: number };
-  /** A peer was added. */
+  /** A peer was added. At level `warn` if it has no https: RC4 alone does not keep what is sent there secret (SEC-010). */
   "peer.added": { wwwroot: string; by: "operator" | "itself" };
   /** A site registered itself in vain (hub mode). `detail` is for the operator; the site saw nothing of it. */
   "peer.registration-refused": { wwwroot: string; detail: string };

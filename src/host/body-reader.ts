@@ -95,11 +95,9 @@ export class BodyReader {
         if (next === "too-slow") return next;
         if (next.done) return Buffer.concat(chunks, size);
         size += next.value.length;
+        if (isStranger) this.#strangersBytes += next.value.length;
         if (size > this.#maxBytes) return "too-large";
-        if (isStranger) {
-          this.#strangersBytes += next.value.length;
-          if (this.#strangersBytes > Math.max(STRANGERS_BYTES, 2 * this.#maxBytes)) return "too-many";
-        }
+        if (isStranger && this.#strangersBytes > Math.max(STRANGERS_BYTES, 2 * this.#maxBytes)) return "too-many";
         chunks.push(next.value);
       }
     } finally {

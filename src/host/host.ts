@@ -187,6 +187,7 @@ export async function startHost(
     timeoutMs,
     defaults: peerDefaults,
     enabled,
+    registersStrangers: registerStrangers,
     emit,
   });
   const strangers = registerStrangers
@@ -215,7 +216,7 @@ export async function startHost(
       return items.flatMap((entry) => (entry.type === "peer.key-expiring" ? [entry] : []));
     },
   });
-  const ownKeys = createKeys({ ring: keys, store: peerStore, directory, client });
+  const ownKeys = createKeys({ ring: keys, store: peerStore, directory, client, callsPeers: enabled });
   const maintenance = new Maintenance({
     tasks: [
       ...pruneTasks(store, clock, configuration.keys.generations),
@@ -381,11 +382,12 @@ export async function startHost(
     keys: {
       current: () => work.withStore(() => ownKeys.current()),
       all: () => work.withStore(() => ownKeys.all()),
-      rotate(options) {
+      async rotate(options) {
         requireEnabled();
         return work.run((signal) => ownKeys.rotate({ ...options, signal }), options?.signal);
       },
-      revoke: (fingerprint, options) => work.run(() => ownKeys.revoke(fingerprint, options), undefined),
+      revoke: (fingerprint, options) =>
+        work.run((signal) => ownKeys.revoke(fingerprint, { ...options, signal }), undefined),
     },
     call: call as Host["call"],
     handle,

@@ -1,11 +1,11 @@
-import { MnetError, TransportError, type AnyMnetError } from "../core/errors.ts";
+import { MnetError, RemoteFault, StoreError, TransportError, type AnyMnetError } from "../core/errors.ts";
 import type { Fingerprint } from "../core/ids.ts";
 import type { Peer } from "../core/peer-snapshot.ts";
 import type { KeyRing, OwnKey } from "../keys/key-ring.ts";
 import { peerKey } from "../keys/peer-key.ts";
 import type { PeerClient } from "../peer/peer-client.ts";
 import type { PeerDirectory } from "../peer/peer-directory.ts";
-import type { PeerRecord, PeerStore } from "../peer/peer-store.ts";
+import { everyPeer, type PeerRecord, type PeerStore } from "../peer/peer-store.ts";
 
 /** What a peer makes of a rotation. */
 export interface RotationOutcome {
@@ -52,7 +52,10 @@ export interface Keys {
    *
    * Throws `MNET_CONFIG_INVALID` for a key that is not ours.
    */
-  revoke(fingerprint: string, options: { readonly reason: string }): Promise<RotationReport>;
+  revoke(
+    fingerprint: string,
+    options: { readonly reason: string; readonly signal?: AbortSignal | undefined },
+  ): Promise<RotationReport>;
 }
 
 /** `Keys`, and what the host does with them by itself. */
@@ -72,14 +75,21 @@ export interface KeyAdministrationOptions {
   readonly store: PeerStore;
   readonly directory: PeerDirectory;
   readonly client: PeerClient;
+  /** `false`: a host that is switched off tells nobody. */
+  readonly callsPeers: boolean;
 }
 
 /** Peers that are told at once. Each costs two private operations here, and a call-back or two. */
 const CONCURRENCY = 4;
-const PAGE_SIZE = 100;
 
 /** `Keys` over a key ring. */
-export function createKeys({ ring, store, directory, client }: KeyAdministrationOptions): KeyAdministration {
+export function createKeys({
+  ring,
+  store,
+  directory,
+  client,
+  callsPeers,
+}: KeyAdministrationOptions): KeyAdministration {
   return {
     async current() {
       const { certificate } = (await ring.active()).current;
@@ -103,11 +113,11 @@ export function createKeys({ ring, store, directory, client }: KeyAdministration
       return isOurs;
     },
 
-    async revoke(fingerprint, { reason }) {
+    async revoke(fingerprint, { reason, signal }) {
       const from = (await ring.active()).current.certificate.fingerprint;
       await ring.revoke(fingerprint, reason);
       const to = (await ring.active()).current.certificate.fingerprint;
-      return { dryRun: false, from, to, peers: to === from ? [] : await askAll("knows", undefined) };
+      return { dryRun: false, from, to, peers: to === from || !callsPeers ? [] : await askAll("knows", signal) };
     },
   };
 
@@ -117,7 +127,7 @@ export function createKeys({ ring, store, directory, client }: KeyAdministration
     signal: AbortSignal | undefined,
   ): Promise<RotationOutcome[]> {
     const outcomes: RotationOutcome[] = [];
-    const waiting = activePeers();
+    const waiting = everyPeer(store, { state: "active" })[Symbol.asyncIterator]();
     const worker = async (): Promise<void> => {
       for (let next = await waiting.next(); !next.done; next = await waiting.next()) {
         outcomes.push(await ask(next.value, success, signal));
@@ -137,19 +147,18 @@ export function createKeys({ ring, store, directory, client }: KeyAdministration
       await client.call(peer, "system/listServices", [], signal);
       return { peer: snapshot, outcome: success };
     } catch (error) {
-      if (!MnetError.is(error)) throw error;
-      // Whoever answers in our protocol and refuses has made up its mind; anything else may be over in a minute.
-      const isUnreachable = error instanceof TransportError && error.retryable;
-      return { peer: snapshot, outcome: isUnreachable ? "unreachable" : "must-act", error };
+      if (!MnetError.is(error) || error instanceof StoreError) throw error;
+      if (error instanceof TransportError && error.retryable) return { peer: snapshot, outcome: "unreachable", error };
+      return hasReadUs(error) ? { peer: snapshot, outcome: success } : { peer: snapshot, outcome: "must-act", error };
     }
   }
-
-  async function* activePeers(): AsyncGenerator<PeerRecord, void, undefined> {
-    let after: Parameters<PeerStore["list"]>[1];
-    do {
-      const page = await store.list({ state: "active" }, after, PAGE_SIZE);
-      yield* page.items;
-      after = page.next;
-    } while (after !== undefined);
-  }
 }
+
+/** Refusals that say "I cannot verify you", or come from somebody else. Any other answer shows that the peer knows the key. */
+const UNVERIFIED = new Set([710, 711, 7020, 7023, 7025]);
+
+/** Whether the peer evidently understood a signed call, although the call failed. */
+const hasReadUs = (error: AnyMnetError): boolean =>
+  (error instanceof RemoteFault && error.authenticated && !UNVERIFIED.has(error.faultCode)) ||
+  error.code === "MNET_PEER_CLOCK_AHEAD" ||
+  error.code === "MNET_PEER_CLOCK_BEHIND";

@@ -36,6 +36,9 @@ const KEYSWAP = "system/keyswap";
 /** Its grammar is refused like any other method's, but it is looked at in clear (spec 7.1, S7). */
 const DOTTED_KEYSWAP = "system.keyswap";
 
+/** A wwwroot, a certificate and a word. */
+const LARGEST_KEYSWAP = 64 * 1024;
+
 /** Where a request came from, and whether anybody still waits for the answer. */
 export interface RequestContext {
   readonly client: ClientAddress;
@@ -114,7 +117,7 @@ export class Receiver {
 
   /** Only `system/keyswap` is answered in clear (MNET-082, MNET-095), and machines that are trusted (SEC-037). */
   async #servePlain(document: Uint8Array, bytesIn: number, context: RequestContext): Promise<Uint8Array> {
-    const call = callIn(document);
+    const call = this.#callInClear(document);
     const method = call?.method;
     if (call && method === KEYSWAP) {
       // Whatever becomes of it, the answer is the same (SEC-043).
@@ -130,7 +133,7 @@ export class Receiver {
   /** Signed and not encrypted: answered in kind, to those who are who they say. */
   async #serveSigned(message: SignedMessage, bytesIn: number, context: RequestContext): Promise<Uint8Array> {
     const { current } = await this.#options.keys.active();
-    if (methodIn(message.document) === KEYSWAP) {
+    if (this.#callInClear(message.document)?.method === KEYSWAP) {
       this.#requirePermit(context).failed();
       return this.#answerKeyswap({ signWith: current }, context);
     }
@@ -197,11 +200,11 @@ export class Receiver {
     const wrapping = { signWith: keys.current, encryptTo };
     this.#requireOneSender(encrypted, content.message, wrapping, peer);
 
-    if (openedWith !== keys.current) throw this.#newKey(content.message, openedWith, keys.current, encryptTo, peer);
+    if (openedWith !== keys.current) throw await this.#newKey(encrypted, decrypted, keys.current, peer);
 
     const verified = await this.#verify(encrypted, decrypted, peer, permit);
     if (verified instanceof EnvelopeError) {
-      if (methodIn(content.message.document) === KEYSWAP && !this.#options.hidePeers) {
+      if (this.#callInClear(content.message.document)?.method === KEYSWAP && !this.#options.hidePeers) {
         return this.#answerKeyswap(wrapping, context);
       }
       throw this.#refuseUnproved(faultOf(verified), verified, wrapping, peer);
@@ -303,7 +306,7 @@ export class Receiver {
     peer: PeerRecord,
     context: RequestContext,
   ): Promise<Uint8Array> {
-    const method = methodIn(document);
+    const method = this.#callIn(document)?.method;
     const error = new EnvelopeError("MNET_ENVELOPE_NOT_SIGNED", "The request is not signed.", { peer: peer.wwwroot });
     if (method === undefined) throw new Refusal(FAULT.unreadable, error, {}, peer);
     if (method === KEYSWAP && !this.#options.hidePeers) return this.#answerKeyswap({ encryptTo }, context);
@@ -324,28 +327,45 @@ export class Receiver {
    * its call is not executed (spec 7.6, MNET-079 to 081). It is told even if its own signature does not verify, or two
    * sites that both rotated would go round in circles (spec 7.5).
    */
-  #newKey(
-    message: SignedMessage,
-    openedWith: KeyPair,
+  async #newKey(
+    encrypted: EncryptedMessage,
+    decrypted: DecryptedMessage,
     current: KeyPair,
-    encryptTo: Certificate,
     peer: PeerRecord,
-  ): Refusal {
+  ): Promise<Refusal> {
+    const encryptTo = this.#certificateOf(peer);
     const error = new EnvelopeError(
       "MNET_ENVELOPE_DECRYPTION_FAILED",
       "The request is encrypted to an archived key of ours.",
-      {
-        peer: peer.wwwroot,
-      },
+      { peer: peer.wwwroot },
     );
-    const isSigned = this.#isSigned(message, peer);
+    const verified = verifyAs(peer, encrypted, decrypted, encryptTo);
+    const isSigned = !(verified instanceof EnvelopeError);
     // A pending peer is nobody who has to be told before it has shown that it is itself (SEC-052).
     if ((this.#options.hidePeers || peer.state === "pending") && !isSigned) {
       return this.#refuseUnproved(FAULT.unreadable, error);
     }
-    // Only the peer itself can have dropped a call of ours for it.
-    if (isSigned) this.#options.newKeyNotices.add(peer.id);
-    return new Refusal(newKeyFault(current.certificate.pem), error, { signWith: openedWith, encryptTo }, peer);
+    if (isSigned) await this.#noteNewKey(verified.message, decrypted.openedWith, peer);
+    return new Refusal(
+      newKeyFault(current.certificate.pem),
+      error,
+      { signWith: decrypted.openedWith, encryptTo },
+      peer,
+    );
+  }
+
+  /**
+   * Only the peer itself can have dropped a call of ours for the news, and only now. Remembering the message keeps another
+   * process, which may not have heard of the new key, from executing it.
+   */
+  async #noteNewKey(message: VerifiedMessage, openedWith: KeyPair, peer: PeerRecord): Promise<void> {
+    const { keys, replay, newKeyNotices } = this.#options;
+    try {
+      await replay.take(peer, message, keys.forgottenAt(openedWith.certificate));
+      newKeyNotices.add(peer.id);
+    } catch (error) {
+      if (!(error instanceof EnvelopeError)) throw error;
+    }
   }
 
   /**
@@ -366,7 +386,10 @@ export class Receiver {
       this.#options.strangers?.recheck(peer);
       return first;
     }
-    const refreshed = await this.#options.refresh.refresh(peer);
+    const refreshing = this.#options.refresh.refresh(peer);
+    // Who hides its peers does not let a sender wait for one of them; the next message will find the new key.
+    if (this.#options.hidePeers) return first;
+    const refreshed = await refreshing;
     return refreshed ? verifyAs(refreshed, encrypted, decrypted, this.#certificateOf(refreshed)) : first;
   }
 
@@ -445,6 +468,25 @@ export class Receiver {
     }
   }
 
+  // ── What nobody has verified ──────────────────────────────────────────────
+
+  /**
+   * The call in a document that comes from anybody. Looking into it is right for one question only: does it ask for our
+   * public key (MNET-039)? Such a request is small; whatever is larger is not looked into.
+   */
+  #callInClear(document: Uint8Array): XmlRpcCall | undefined {
+    return document.length <= LARGEST_KEYSWAP ? this.#callIn(document) : undefined;
+  }
+
+  #callIn(document: Uint8Array): XmlRpcCall | undefined {
+    try {
+      return decodeCall(document, { limits: this.#options.limits });
+    } catch (error) {
+      if (error instanceof XmlRpcError) return undefined;
+      throw error;
+    }
+  }
+
   // ── Answers ───────────────────────────────────────────────────────────────
 
   /** Our certificate is public: whoever asks gets it, wrapped as the request was (MNET-095). Nothing is stored. */
@@ -491,21 +533,6 @@ export class Receiver {
       ? signMessage(document, { sender, key: signWith, timestamp: new Date(clock.now()) })
       : document;
     return encryptTo ? encryptMessage(signed, { sender, recipient: encryptTo, random }) : signed;
-  }
-}
-
-/**
- * The method that an XML-RPC document calls, if it is a call at all. Looks into what nobody verified, which is right
- * for one question only: does it ask for our public key (MNET-039)?
- */
-const methodIn = (document: Uint8Array): string | undefined => callIn(document)?.method;
-
-function callIn(document: Uint8Array): XmlRpcCall | undefined {
-  try {
-    return decodeCall(document);
-  } catch (error) {
-    if (error instanceof XmlRpcError) return undefined;
-    throw error;
   }
 }
 

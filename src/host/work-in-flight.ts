@@ -10,6 +10,7 @@ export class WorkInFlight {
   readonly #name: string;
   readonly #clock: Clock;
   readonly #running = new Map<Promise<unknown>, AbortController>();
+  readonly #withStore = new Set<Promise<unknown>>();
   #isClosing = false;
   #isStoreClosed = false;
 
@@ -40,7 +41,14 @@ export class WorkInFlight {
   /** Does work with the store alone. What is in flight may still need it while the host closes. */
   async withStore<T>(work: () => Promise<T>): Promise<T> {
     if (this.#isStoreClosed) throw this.#closed();
-    return work();
+    const promise = work();
+    const running = promise.catch(() => undefined);
+    this.#withStore.add(running);
+    try {
+      return await promise;
+    } finally {
+      this.#withStore.delete(running);
+    }
   }
 
   /** Takes nothing new, waits for what runs, aborts what runs too long. */
@@ -52,6 +60,7 @@ export class WorkInFlight {
       await this.#isWithin(quiet, GRACE_MS);
     }
     this.#isStoreClosed = true;
+    await this.#isWithin(Promise.all(this.#withStore), GRACE_MS);
   }
 
   #isWithin(event: Promise<unknown>, ms: number): Promise<boolean> {

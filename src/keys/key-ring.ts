@@ -45,7 +45,7 @@ export interface ActiveKeys {
 }
 
 /** Another process may change the keys; this is how long we may not notice while nothing looks odd. */
-const MAXIMUM_AGE_MS = 5000;
+const MAXIMUM_AGE_MS = 500;
 /** And while something does. Bad messages must not make us ask the store all the time. */
 const MAXIMUM_AGE_IN_DOUBT_MS = 100;
 /** A request that is under way when its key goes out of use is still answered; clocks of several machines differ. */
@@ -59,6 +59,7 @@ export class KeyRing {
   readonly #clock: Clock;
   readonly #emit: Emit;
   readonly #parsed = new Map<Fingerprint, KeyPair>();
+  #newestAt = 0;
   #loaded: { readonly at: number; readonly keys: Promise<ActiveKeys> } | undefined;
 
   constructor(options: {
@@ -135,11 +136,7 @@ export class KeyRing {
     return new Date(notAfter.getTime() + this.#policy.generations * this.#policy.lifetimeMs);
   }
 
-  /** Whether the current key has had the part of its life after which it is replaced, while it is still good (SEC-049). */
-  async isDue(): Promise<boolean> {
-    return this.#isDue((await this.active()).current.certificate);
-  }
-
+  /** Whether a key has had the part of its life after which it is replaced, while it is still good (SEC-049). */
   #isDue({ notBefore, notAfter }: Certificate): boolean {
     const lifetimeMs = notAfter.getTime() - notBefore.getTime();
     return this.#clock.now() >= notBefore.getTime() + this.#policy.rotateAt * lifetimeMs;
@@ -170,7 +167,7 @@ export class KeyRing {
 
   /** The certificate that is current in the store, expired or not: what is about to be replaced need not be good. */
   async #stored(): Promise<Certificate> {
-    const { current } = this.#read(await this.#store.list()) ?? (await this.#fresh());
+    const { current } = this.#read(await this.#list()) ?? (await this.#fresh());
     return current.certificate;
   }
 
@@ -179,7 +176,7 @@ export class KeyRing {
    * The current key is replaced first. Throws `MNET_CONFIG_INVALID` for a key that is not ours.
    */
   async revoke(fingerprint: string, reason: string): Promise<void> {
-    const key = (await this.#store.list()).find((stored) => stored.fingerprint === fingerprint);
+    const key = (await this.#list()).find((stored) => stored.fingerprint === fingerprint);
     if (!key) {
       throw new ConfigError("MNET_CONFIG_INVALID", `No key of ours has the fingerprint ${fingerprint}.`, {
         option: "fingerprint",
@@ -199,13 +196,33 @@ export class KeyRing {
   }
 
   async #load(): Promise<ActiveKeys> {
-    const active = this.#read(await this.#store.list());
+    const active = this.#read(await this.#list());
+    if (active) this.#requireOurs(active.current.certificate);
     // Moodle, too, rotates when an expired key is wanted (spec 2.4); a host that is maintained does so long before.
     if (active && active.current.certificate.notAfter.getTime() > this.#clock.now()) return active;
     await this.#replace(active?.current.certificate.fingerprint);
-    const replaced = this.#read(await this.#store.list());
+    const replaced = this.#read(await this.#list());
     if (!replaced) throw new Error("The key store lost the key that it has just confirmed.");
     return replaced;
+  }
+
+  /** A store that is another site's would make us speak in its name, and be refused by everybody. */
+  #requireOurs(certificate: Certificate): void {
+    try {
+      certificate.requireFor(this.#site.wwwroot);
+    } catch (cause) {
+      throw new ConfigError(
+        "MNET_CONFIG_INVALID",
+        `The store is that of ${certificate.site ?? "another site"}, not of ${this.#site.wwwroot}.`,
+        { option: "wwwroot", cause },
+      );
+    }
+  }
+
+  async #list(): Promise<readonly StoredKey[]> {
+    const stored = await this.#store.list();
+    this.#newestAt = Math.max(0, ...stored.map(({ createdAt }) => createdAt));
+    return stored;
   }
 
   #read(stored: readonly StoredKey[]): ActiveKeys | undefined {
@@ -231,7 +248,8 @@ export class KeyRing {
       notBefore: new Date(now),
       notAfter: new Date(now + this.#policy.lifetimeMs),
     });
-    const key = storedKey(generated, now);
+    // A clock that was set back must not make the new key look like the oldest, which the archive drops first.
+    const key = storedKey(generated, Math.max(now, this.#newestAt + 1));
     await this.#store.prepare(key);
     // If another process was faster, its key is the one, and ours was never shown to anybody.
     const isOurs = await this.#store.promote(key.fingerprint, expected, now);

@@ -42,7 +42,7 @@ export function withEffectiveSettings(store: PeerStore, defaults: PeerSettings):
       return { ...page, items: page.items.map(shown) };
     },
     allHostsServices: () => store.allHostsServices(),
-    setAllHostsServices: (services) => store.setAllHostsServices(services),
+    changeAllHostsServices: (change) => store.changeAllHostsServices(change),
     generation: () => store.generation(),
   };
 }

@@ -79,7 +79,8 @@ export class KeyAdoption {
     const since = clock.now();
     for (;;) {
       const latest = await directory.get(peer.id);
-      if (latest.held?.certificate === pem) break;
+      // What an operator has put there is not pushed aside by what comes over the wire.
+      if (latest.held?.certificate === pem || (latest.held?.reason === "operator" && reason !== "operator")) break;
       if (await store.update({ ...latest, held: { certificate: pem, reason, since } })) {
         const { id, wwwroot } = latest;
         emit({ type: "peer.key-held", level: "error", peer: { id, wwwroot }, fingerprint, reason });

@@ -12,6 +12,8 @@ import type { PeerRecord } from "./peer-store.ts";
 
 /** After a refresh that changed nothing, so that bad signatures cannot make us call somebody all the time (SEC-042). */
 const COOLDOWN_MS = 60_000;
+/** After one that got no answer, which may be there in a moment. */
+const COOLDOWN_UNASKED_MS = 10_000;
 /** For the whole refresh. The sender of the message waits for it, a Moodle for 59 seconds at most (spec 12, H-38). */
 const DEADLINE_MS = 20_000;
 
@@ -76,14 +78,19 @@ export class KeyRefresh {
       }
       const after = await directory.getActive(peer);
       if (after.certificate !== peer.certificate) return after;
+      this.#coolDown(peer, COOLDOWN_MS);
     } catch {
-      // Whatever kept us from asking, the signature is as wrong as it was. What failed has its own event.
+      // Whatever kept us from asking, the signature is as wrong as it was.
+      this.#coolDown(peer, COOLDOWN_UNASKED_MS);
     } finally {
       cancel();
     }
-    if (this.#coolUntil.size >= 10_000) this.#coolUntil.clear();
-    this.#coolUntil.set(peer.id, clock.now() + COOLDOWN_MS);
     return undefined;
+  }
+
+  #coolDown({ id }: PeerRecord, ms: number): void {
+    if (this.#coolUntil.size >= 10_000) this.#coolUntil.clear();
+    this.#coolUntil.set(id, this.#options.clock.now() + ms);
   }
 
   async #showsAnotherKey(peer: PeerRecord, signal: AbortSignal): Promise<boolean> {
@@ -91,7 +98,8 @@ export class KeyRefresh {
     const { current } = await keys.active();
     const { certificate } = await introduceOurselves(
       http,
-      directory.routeTo(peer),
+      // Not through the circuit: who sends us messages is there again, whatever we have seen of it.
+      directory.routeFor(peer, peer.settings),
       { wwwroot: self, certificate: current.certificate.pem },
       { application: peer.application, minimumBits: minimumKeyBits(peer.settings), limits, signal },
     );

@@ -134,15 +134,13 @@ export class PeerClient {
     const { adoption, keys, newKeyNotices } = this.#options;
     if (error instanceof NewKeyShown) {
       const { certificate, isProved } = error;
-      return {
-        peer: await (isProved
-          ? adoption.adoptProved(peer, certificate)
-          : adoption.adoptDoubtful(peer, certificate, signal)),
-        reason: "rekeyed",
-      };
+      await (isProved ? adoption.adoptProved(peer, certificate) : adoption.adoptDoubtful(peer, certificate, signal));
+      // Somebody may have suspended it meanwhile.
+      return { peer: await this.#options.directory.getActive(peer), reason: "rekeyed" };
     }
     if (!(error instanceof RemoteFault)) return undefined;
-    if (!error.authenticated && error.faultCode === DROPPED && newKeyNotices.count(peer.id) > noticesBefore) {
+    const isDropped = peer.application === "mahara" && !error.authenticated && error.faultCode === DROPPED;
+    if (isDropped && newKeyNotices.count(peer.id) > noticesBefore) {
       return { peer, reason: "mahara-learned-our-key" };
     }
     const isOutdated = error.authenticated && error.faultCode === SIGNATURE_INVALID;
@@ -244,6 +242,8 @@ export class PeerClient {
 
   /** Mahara signs the fault that brings its new key with that new key (spec 4.6). It proves possession, and no more. */
   #selfSignedKey(signed: SignedMessage, peer: PeerRecord, method: string): NewKeyShown | undefined {
+    // From a Moodle, whose old key vouches for the new one, it would prove nothing and change nothing (SEC-038).
+    if (peer.application !== "mahara") return undefined;
     try {
       const document = decodeResponse(signed.document, { limits: this.#options.limits });
       if (document.kind !== "fault" || document.faultCode !== NEW_KEY) return undefined;

@@ -64,8 +64,11 @@ export interface PeerStore {
   list(filter: PeerFilter, after: Cursor | undefined, limit: number): Promise<Page<PeerRecord>>;
   /** Our boxes for All Hosts (spec 1.5). Empty at first. */
   allHostsServices(): Promise<ServiceFlags>;
-  /** Replaces them. */
-  setAllHostsServices(services: ServiceFlags): Promise<void>;
+  /**
+   * Changes the boxes for All Hosts that are named, in one step; the others stay. Of concurrent changes none is lost.
+   * `"off"` takes a row away.
+   */
+  changeAllHostsServices(change: ServiceFlags): Promise<void>;
   /** Changes whenever a peer, the boxes for All Hosts or one of our own keys do, in any process: caches compare it. */
   generation(): Promise<number>;
 }

@@ -32,10 +32,18 @@ import {
   type PeerSettingsChange,
 } from "./peer-settings.ts";
 import type { PeerFilter, PeerRecord, PeerStore } from "./peer-store.ts";
-import { publishes, serviceFlag, subscribes, unionOf, type ServiceFlag, type ServiceFlags } from "./service-flags.ts";
+import {
+  publishes,
+  serviceFlag,
+  subscribes,
+  unionOf,
+  withChange,
+  type ServiceFlag,
+  type ServiceFlags,
+} from "./service-flags.ts";
 import { readServices, serviceRows, type PeerServices, type ServiceRow } from "./service-matrix.ts";
 import { cleanName } from "./site-title.ts";
-import { canonicalWwwroot, parseWwwroot } from "./wwwroot.ts";
+import { canonicalWwwroot, levelOfJoining, parseWwwroot } from "./wwwroot.ts";
 
 /** How a peer is added, or looked at before. */
 export interface AddPeerOptions {
@@ -167,13 +175,17 @@ export interface PeersOptions {
   readonly defaults: PeerSettings;
   /** `false`: nobody is called. */
   readonly enabled: boolean;
+  /** Whether strangers become peers by themselves (hub mode). */
+  readonly registersStrangers: boolean;
   readonly emit: Emit;
 }
+
+/** Services that concern our users and their courses. */
+const NOT_FOR_STRANGERS = ["sso_idp", "mnet_enrol"] as const;
 
 /** `Peers` over a store. */
 export function createPeers(options: PeersOptions): Peers {
   const { self, store, directory, keys, http, client, adoption, catalogue, limits, clock, defaults, emit } = options;
-  let allHostsChange = Promise.resolve();
 
   return {
     async preview(url, addOptions = {}) {
@@ -216,7 +228,13 @@ export function createPeers(options: PeersOptions): Peers {
         services: {},
       });
       directory.noteKeyUse(record, seen.certificate);
-      emit({ type: "peer.added", level: "info", peer: { id: record.id, wwwroot }, wwwroot, by: "operator" });
+      emit({
+        type: "peer.added",
+        level: levelOfJoining(wwwroot),
+        peer: { id: record.id, wwwroot },
+        wwwroot,
+        by: "operator",
+      });
       return directory.snapshot(record);
     },
 
@@ -322,11 +340,12 @@ export function createPeers(options: PeersOptions): Peers {
         }
       }
       if (peer === "all-hosts") {
-        await changeAllHosts(flags);
+        refuseToStrangers(flags);
+        await store.changeAllHostsServices(flags);
         emit({ type: "peer.changed", level: "info", state: "active", changed: ["services"] });
         return;
       }
-      const { record } = await change(peer, (latest) => ({ ...latest, services: merge(latest.services, flags) }));
+      const { record } = await change(peer, (latest) => ({ ...latest, services: withChange(latest.services, flags) }));
       tell(record, ["services"]);
     },
 
@@ -450,13 +469,15 @@ export function createPeers(options: PeersOptions): Peers {
     }
   }
 
-  /** One after the other: the store replaces what is there, so of two at once one would be lost. */
-  function changeAllHosts(flags: ServiceFlags): Promise<void> {
-    const run = allHostsChange.then(async () => {
-      await store.setAllHostsServices(merge(await store.allHostsServices(), flags));
-    });
-    allHostsChange = run.catch(() => undefined);
-    return run;
+  /** With hub mode, All Hosts is the whole internet (spec 12, H-24). */
+  function refuseToStrangers(flags: ServiceFlags): void {
+    if (!options.registersStrangers) return;
+    const [service] = NOT_FOR_STRANGERS.filter((name) => publishes(flags[name]));
+    if (service === undefined) return;
+    throw invalid(
+      `services.${service}`,
+      `This host registers strangers, so ${service} cannot be published to all hosts; publish it to the peers that need it.`,
+    );
   }
 
   function tell({ id, wwwroot, state }: PeerRecord, changed: readonly string[]): void {
@@ -509,12 +530,6 @@ const readPinned = (pem: string): Certificate => Certificate.parse(pem, { minimu
 function withoutHeld({ held: _held, ...record }: PeerRecord): PeerRecord {
   return record;
 }
-
-/** A row without a box is no row (spec 1.4). */
-const merge = (services: ServiceFlags, flags: ServiceFlags): ServiceFlags =>
-  Object.fromEntries(
-    Object.entries({ ...services, ...flags }).filter(([, flag]) => flag !== undefined && flag !== "off"),
-  );
 
 /** Of a fingerprint as people read it out: with colons or spaces and in either case. */
 const digitsOf = (fingerprint: string): string => fingerprint.replace(/[^0-9a-f]/gi, "").toLowerCase();

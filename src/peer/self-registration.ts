@@ -18,7 +18,7 @@ import type { PeerDirectory } from "./peer-directory.ts";
 import { minimumKeyBits, type PeerSettings } from "./peer-settings.ts";
 import { everyPeer, type PeerRecord, type PeerStore } from "./peer-store.ts";
 import { RegistrationBudget } from "./registration-budget.ts";
-import { canonicalWwwroot, parseWwwroot } from "./wwwroot.ts";
+import { canonicalWwwroot, levelOfJoining, parseWwwroot } from "./wwwroot.ts";
 
 /** What self-registration needs of the host. */
 export interface SelfRegistrationOptions {
@@ -50,6 +50,7 @@ const PENDING_FOR_MS = 30 * DAY_MS;
 const MAXIMUM_PROOFS = 4;
 /** Sites that one maintenance asks, or the next would wait for it. */
 const PROOFS_PER_RUN = 50;
+const LONGEST_RUN_MS = 45_000;
 /** Between two requests to one site. */
 const COOLDOWN_MS = MINUTE_MS;
 /** Doubled with each attempt in vain: an administrator fills in the second form within minutes, or days. */
@@ -153,7 +154,14 @@ export class SelfRegistration {
       .sort((a, b) => this.#progressOf(a).nextAt - this.#progressOf(b).nextAt)
       .slice(0, PROOFS_PER_RUN);
     const controller = new AbortController();
-    const unfollow = [abortWith(controller, signal), abortWith(controller, this.#ending.signal)];
+    const unfollow = [
+      abortWith(controller, signal),
+      abortWith(controller, this.#ending.signal),
+      // Strangers' sites may be slow; other work of the maintenance waits for this.
+      this.#options.clock.after(LONGEST_RUN_MS, () => {
+        controller.abort();
+      }),
+    ];
     const failures: unknown[] = [];
     const worker = async (): Promise<void> => {
       for (let peer = due.shift(); peer && !controller.signal.aborted; peer = due.shift()) {
@@ -216,7 +224,9 @@ export class SelfRegistration {
       services: {},
     };
     const peer = await this.#store(candidate, refuse);
-    if (peer) emit({ type: "peer.added", level: "info", peer: { id: peer.id, wwwroot }, wwwroot, by: "itself" });
+    if (!peer) return;
+    const level = levelOfJoining(wwwroot);
+    emit({ type: "peer.added", level, peer: { id: peer.id, wwwroot }, wwwroot, by: "itself" });
   }
 
   /** `undefined`: there is no room, or somebody is there already, perhaps under a confusable spelling. */
@@ -345,7 +355,9 @@ export class SelfRegistration {
     for (;;) {
       const latest = await directory.get(id);
       const isSame = latest.certificate === certificate.pem;
-      if (latest.state !== "pending" || (isSame && latest.application === application)) return latest;
+      // An id that waited too long may be another site's by now.
+      const isStill = latest.state === "pending" && latest.wwwroot === wwwroot;
+      if (!isStill || (isSame && latest.application === application)) return latest;
       // What an operator has put there waits for the operator.
       const held =
         latest.held?.reason === "registered-itself" ? { ...latest.held, certificate: certificate.pem } : latest.held;

@@ -26,3 +26,9 @@ export function unionOf(own: ServiceFlag | undefined, allHosts: ServiceFlag | un
     subscribe: subscribes(own) || subscribes(allHosts),
   });
 }
+
+/** The boxes after a change: those named are as the change says, the others stay. A row without a box is no row (spec 1.4). */
+export const withChange = (flags: ServiceFlags, change: ServiceFlags): ServiceFlags =>
+  Object.fromEntries(
+    Object.entries({ ...flags, ...change }).filter(([, flag]) => flag !== undefined && flag !== "off"),
+  );

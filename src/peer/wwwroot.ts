@@ -48,3 +48,6 @@ export function canonicalWwwroot(wwwroot: Wwwroot): string {
   const host = url.host.replace(/\.(?=$|:)/, "");
   return `${url.protocol}//${host}${url.pathname.replace(/\/+$/, "")}`;
 }
+
+/** How much it matters that a site joins: without https nothing but RC4 keeps what is sent there from being read (SEC-010). */
+export const levelOfJoining = (wwwroot: Wwwroot): "info" | "warn" => (wwwroot.startsWith("https:") ? "info" : "warn");

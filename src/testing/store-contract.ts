@@ -75,7 +75,7 @@ function checks(open: (place: string) => Promise<Store>): Readonly<Record<string
       onFreshPlace(open, async (place, store, other) => {
         await store.keys.prepare(key("a"));
         await store.peers.insert(peer(1));
-        await store.peers.setAllHostsServices({ sso_idp: "both" });
+        await store.peers.changeAllHostsServices({ sso_idp: "both" });
         await store.replay.remember(1 as PeerId, "a", { until: START + 9, maxEntries: 9 }, START);
         await store.stats.add(1 as PeerId, counters({ callsIn: 3 }));
         await store.log.append([event(1)]);
@@ -534,12 +534,22 @@ function checks(open: (place: string) => Promise<Store>): Readonly<Record<string
       assert.deepEqual(await found({ held: true }), [1, 2]);
       assert.deepEqual(await found({ held: true, state: "deleted" }), [3]);
     },
-    "peers: the boxes for All Hosts are empty at first, and replaced as a whole": async (store, other) => {
+    "peers: the boxes for All Hosts are empty at first, and changed one by one": async (store, other) => {
       assert.deepEqual(await store.peers.allHostsServices(), {});
-      await store.peers.setAllHostsServices({ sso_idp: "both", mnet_enrol: "publish" });
+      await store.peers.changeAllHostsServices({ sso_idp: "both", mnet_enrol: "publish" });
       assert.deepEqual(await other.peers.allHostsServices(), { sso_idp: "both", mnet_enrol: "publish" });
-      await other.peers.setAllHostsServices({ sso_sp: "subscribe" });
-      assert.deepEqual(await store.peers.allHostsServices(), { sso_sp: "subscribe" });
+      await other.peers.changeAllHostsServices({ sso_sp: "subscribe", mnet_enrol: "off" });
+      assert.deepEqual(await store.peers.allHostsServices(), { sso_idp: "both", sso_sp: "subscribe" });
+    },
+    "peers: of concurrent changes of the boxes for All Hosts none is lost": async (store, other) => {
+      await store.peers.changeAllHostsServices({ withdrawn: "both" });
+      const services = Array.from({ length: CONTENDERS }, (_, n) => `service${n}`);
+      await Promise.all([
+        ...services.map((name, n) => (n % 2 ? store : other).peers.changeAllHostsServices({ [name]: "publish" })),
+        other.peers.changeAllHostsServices({ withdrawn: "off" }),
+      ]);
+      const expected = Object.fromEntries(services.map((name) => [name, "publish"]));
+      assert.deepEqual(await store.peers.allHostsServices(), expected);
     },
     "peers: the generation changes with every change, for everybody": async (store, other) => {
       let seen = await store.peers.generation();
@@ -554,7 +564,7 @@ function checks(open: (place: string) => Promise<Store>): Readonly<Record<string
       seen = await store.peers.generation();
       await changes("insert", () => other.peers.insert(peer(2)));
       await changes("update", () => other.peers.update({ ...record, name: "another" }));
-      await changes("All Hosts", () => store.peers.setAllHostsServices({ sso_idp: "both" }));
+      await changes("All Hosts", () => store.peers.changeAllHostsServices({ sso_idp: "both" }));
       await changes("prepare", () => other.keys.prepare(key("a")));
       await changes("promote", () => store.keys.promote(fingerprint("a"), undefined, START));
       await other.keys.prepare(key("b"));
@@ -623,7 +633,7 @@ function checks(open: (place: string) => Promise<Store>): Readonly<Record<string
       spoil((await store.peers.list({}, undefined, 1)).items[0]);
       spoil((await store.peers.insert(peer(1))).peer);
       const boxes = { sso_idp: "both" } as const;
-      await store.peers.setAllHostsServices(boxes);
+      await store.peers.changeAllHostsServices(boxes);
       Object.assign(boxes, { spoilt: "both" });
       Object.assign(await store.peers.allHostsServices(), { spoilt: "both" });
       assert.deepEqual(await store.peers.find(record.id), { ...fullPeer(1), id: record.id, version: 1 });
@@ -646,8 +656,9 @@ function checks(open: (place: string) => Promise<Store>): Readonly<Record<string
         assert.deepEqual(await other.peers.find(given.wwwroot), { ...given, id: record.id, version: 1 });
         assert.deepEqual(await other.peers.update(record), { ...record, version: 2 });
         assert.deepEqual(await store.peers.find(record.id), { ...record, version: 2 });
-        await store.peers.setAllHostsServices({ [text]: "publish" });
+        await store.peers.changeAllHostsServices({ [text]: "publish" });
         assert.deepEqual(await other.peers.allHostsServices(), { [text]: "publish" });
+        await store.peers.changeAllHostsServices({ [text]: "off" });
       }
       assert.equal((await everyPeer(store)).length, HOSTILE_TEXTS.length);
     },

@@ -56,7 +56,7 @@ describe("who may call what", () => {
       });
       const bob = keyedSite("https://bob.example", 2);
       await insertPeer(us.store, bob, { services: { beta: "both", gamma: "both" } });
-      if (all) await us.store.peers.setAllHostsServices({ alpha: all });
+      if (all) await us.store.peers.changeAllHostsServices({ alpha: all });
 
       const boxes: Record<string, Record<string, ServiceFlag | undefined>> = {
         [us.alice.wwwroot]: { alpha: own },

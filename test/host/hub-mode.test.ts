@@ -186,7 +186,7 @@ describe("MNET-096 SEC-043 a key swap of a stranger", () => {
       "an EC key",
       () => [VICTIM, certificatePemFor(generateKeyPairSync("ec", { namedCurve: "prime256v1" }).publicKey, VICTIM)],
     ],
-    ["a certificate with a megabyte behind it", () => [VICTIM, `${attacker.certificate.pem}${" ".repeat(1_000_000)}`]],
+    ["a certificate with 60 kB behind it", () => [VICTIM, `${attacker.certificate.pem}${" ".repeat(60_000)}`]],
     ["ourselves", () => [HUB, rekeyed(HUB, 3).certificate.pem]],
     [
       "ourselves in another spelling",
@@ -205,6 +205,15 @@ describe("MNET-096 SEC-043 a key swap of a stranger", () => {
     await us.pass(1);
     expect(await us.peers()).toEqual([]);
     expect(us.sent).toEqual([]);
+  });
+
+  it("SEC-047 is none, and no call, if it is longer than a certificate can be", async () => {
+    await using us = await hub();
+    const body = encodeCall("system/keyswap", [VICTIM, `${attacker.certificate.pem}${" ".repeat(1_000_000)}`]);
+    const reply = await request(us.host, { body });
+    expect(summary(openAnswer(reply.body))).toEqual({ form: "plain", fault: 7021 });
+    await settled(us);
+    expect(await us.peers()).toEqual([]);
   });
 
   it("SEC-085 does not register a confusable of a peer", async () => {

@@ -12,6 +12,7 @@ import { codeOf, errorOf } from "../support/code-of.ts";
 import { cipherValues } from "../support/envelopes.ts";
 import { exchangeNames, recordedMessage, recordedPems, RECORDINGS, type Recording } from "../support/fixtures.ts";
 import {
+  ALICE,
   aliceCalls,
   insertPeer,
   openAnswer,
@@ -275,6 +276,35 @@ describe("SEC-034 a response that was one before", () => {
 
   it("there are such recordings of Moodle and of Mahara", () => {
     expect(new Set(authorised.map(({ recording }) => recording.split("-")[0]))).toEqual(new Set(["moodle", "mahara"]));
+  });
+});
+
+describe("SEC-010 what RC4 cannot keep secret", () => {
+  it("a peer without https is added with a warning, one with https without", async () => {
+    await using us = await rig();
+    for (const wwwroot of ["http://plain.example", "https://tls.example"]) {
+      const { certificate } = rekeyed(wwwroot, 6);
+      await us.host.peers.add(wwwroot, { certificate: certificate.pem, settings: { timeoutMs: 1 } });
+    }
+    expect(us.told("peer.added").map(({ wwwroot, level }) => [wwwroot, level])).toEqual([
+      ["http://plain.example", "warn"],
+      ["https://tls.example", "info"],
+    ]);
+  });
+
+  it("one call is sent twice at most, never under the same key, and not again by itself", async () => {
+    const next = rekeyed(ALICE, 2);
+    await using us = await scriptedRig(
+      ({ sealedFor }, self) =>
+        sealedFor === next ? encodeFault(17, "broken") : answer(self, encodeFault(7025, next.certificate.pem)),
+      { keys: [next] },
+    );
+    expect(await codeOf(us.list)).toBe("MNET_REMOTE_FAULT");
+    await us.clock.advance(3_600_000);
+    expect(us.asked).toHaveLength(2);
+    for (let n = 0; n < 20; n += 1) await codeOf(us.list);
+    const encrypted = us.asked.map(({ request }) => cipherValues(request.body!)[0].toString("base64"));
+    expect(new Set(encrypted).size).toBe(us.asked.length);
   });
 });
 

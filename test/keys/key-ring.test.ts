@@ -242,11 +242,10 @@ describe("rotation", () => {
       const { ring, clock } = makeRing({ policy: { rotateAt } });
       await ring.active();
       await clock.advance(28 * DAY * rotateAt - 1);
-      expect(await ring.isDue()).toBe(false);
+      expect(await ring.rotateIfDue()).toBe(false);
       await clock.advance(1);
-      expect(await ring.isDue()).toBe(true);
-      await ring.rotate();
-      expect(await ring.isDue()).toBe(false);
+      expect(await ring.rotateIfDue()).toBe(true);
+      expect(await ring.rotateIfDue()).toBe(false);
     }
     expect(DEFAULT_KEY_POLICY.rotateAt).toBe(0.8);
   });
@@ -300,14 +299,14 @@ describe("rotation", () => {
 });
 
 describe("reading again", () => {
-  it("sees another process's key after 5 seconds, and not before", async () => {
+  it("sees another process's key after half a second, and not before", async () => {
     const { ring, store, clock } = makeRing({ store: fakeKeyStore([storedKey("current", 1)]) });
     const first = (await ring.active()).current.certificate.fingerprint;
     const next = storedKey("prepared", 2);
     await store.prepare(next);
     expect(await store.promote(next.fingerprint, store.keys[0]?.fingerprint, 2)).toBe(true);
 
-    await clock.advance(4999);
+    await clock.advance(499);
     expect((await ring.active()).current.certificate.fingerprint).toBe(first);
     await clock.advance(1);
     const { current, archived } = await ring.active();
@@ -315,12 +314,12 @@ describe("reading again", () => {
     expect(archived.map(({ certificate }) => certificate.fingerprint)).toEqual([first]);
   });
 
-  it("is done once in 5 seconds, and gives the same pairs", async () => {
+  it("is done once in half a second, and gives the same pairs", async () => {
     const { ring, store, clock } = makeRing({ store: fakeKeyStore([storedKey("current", 1)]) });
     const { current } = await ring.active();
     await ring.active();
     expect(store.calls).toEqual(["list"]);
-    await clock.advance(5000);
+    await clock.advance(500);
     expect((await ring.active()).current).toBe(current);
     await ring.active();
     expect(store.calls).toEqual(["list", "list"]);
@@ -348,7 +347,7 @@ describe("reading again", () => {
     store.failure = failure;
     await expect(ring.active()).rejects.toBe(failure);
     const { current } = await ring.active();
-    await clock.advance(5000);
+    await clock.advance(500);
     store.failure = failure;
     await expect(ring.active()).rejects.toBe(failure);
     expect((await ring.active()).current).toBe(current);

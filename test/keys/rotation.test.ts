@@ -99,6 +99,34 @@ describe("the archive", () => {
   });
 });
 
+describe("a clock that was wrong", () => {
+  it("MNET-021 the key that is replaced is not dropped for one that was made at a later hour", async () => {
+    const { keys: store } = memoryStore();
+    let now = new Date("2026-06-01T00:00:00Z").getTime();
+    const ring = new KeyRing({
+      store,
+      site: SITE,
+      policy: { ...DEFAULT_KEY_POLICY, modulusBits: 1024 },
+      clock: { now: () => now, after: () => () => undefined },
+      emit: () => undefined,
+    });
+    for (let n = 0; n < 4; n += 1) {
+      await ring.rotate();
+      now += 1000;
+    }
+    now -= 150 * DAY;
+    const made = [await currentOf(ring)];
+    for (let n = 0; n < 3; n += 1) {
+      await ring.rotate();
+      now += 1000;
+      made.unshift(await currentOf(ring));
+    }
+    const { current, archived } = await ring.active();
+    const inUse = [current, ...archived].map(({ certificate }) => certificate.fingerprint);
+    expect(inUse).toEqual(made.map(({ fingerprint }) => fingerprint));
+  });
+});
+
 describe("SEC-049 rotation before expiry", () => {
   it("happens when it is due, and not before", async () => {
     const { ring: make, clock, events } = rings();
@@ -108,7 +136,6 @@ describe("SEC-049 rotation before expiry", () => {
     expect(await ring.rotateIfDue()).toBe(false);
     expect((await currentOf(ring)).fingerprint).toBe(first.fingerprint);
     await clock.advance(1);
-    expect(await ring.isDue()).toBe(true);
     expect(await ring.rotateIfDue()).toBe(true);
     expect((await currentOf(ring)).fingerprint).not.toBe(first.fingerprint);
     expect(await ring.rotateIfDue()).toBe(false);
@@ -174,7 +201,7 @@ describe("what another process did a moment ago", () => {
     expect(reads() - before).toBeLessThanOrEqual(10);
   });
 
-  it("is seen by who doubts after a tenth of a second, by others after five seconds", async () => {
+  it("is seen by who doubts after a tenth of a second", async () => {
     const { ring: make, clock } = rings();
     const [ours, other] = [make(), make()];
     const first = await currentOf(ours);
@@ -185,7 +212,7 @@ describe("what another process did a moment ago", () => {
     expect((await ours.recent()).current.certificate.fingerprint).toBe((await currentOf(other)).fingerprint);
   });
 
-  it("SEC-050 a key that it revoked opens nothing here after five seconds", async () => {
+  it("SEC-050 a key that it revoked opens nothing here a moment later", async () => {
     const { ring: make, clock } = rings();
     const [ours, other] = [make(), make()];
     const stolen = await currentOf(ours);

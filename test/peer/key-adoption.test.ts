@@ -20,11 +20,12 @@ const sameDay = rekeyed(ALICE, 4, { notBefore: "2025-12-01T00:00:00Z", notAfter:
 type Script = (us: ScriptedRig, sealedFor: KeyedSite | undefined) => Uint8Array | TransportResponse;
 const peerThat = (
   script: Script,
-  { shows, ...options }: Parameters<typeof scriptedRig>[1] & { readonly shows?: Script } = {},
+  { shows, alicePeer, ...options }: Parameters<typeof scriptedRig>[1] & { readonly shows?: Script } = {},
 ): Promise<ScriptedRig> =>
   scriptedRig(
     ({ what, sealedFor }, us) => (what === KEYSWAP ? (shows ?? (() => shown(next))) : script)(us, sealedFor),
-    { keys: [next, older, sameDay], ...options },
+    // A Mahara, unless told: the rules for proved keys are the same for all.
+    { keys: [next, older, sameDay], alicePeer: { application: "mahara", ...alicePeer }, ...options },
   );
 /** The 7025 of a Moodle: its old key brings the new one. */
 const moodle =
@@ -45,7 +46,7 @@ const unchanged = (us: ScriptedRig) => ({ pinned: us.alice.certificate.pem, reti
 
 describe("SEC-039 a key that only vouches for itself, as Mahara sends it", () => {
   it("is held by default, with an event of the highest level", async () => {
-    await using us = await peerThat(mahara(next), { alicePeer: { application: "mahara" } });
+    await using us = await peerThat(mahara(next));
     const error = await errorOf(us.list);
     expect(error).toMatchObject({ code: "MNET_KEY_HELD", fingerprint: next.certificate.fingerprint, peer: ALICE });
     expect(us.counts()).toEqual({ [LIST]: 1 });
@@ -84,7 +85,7 @@ describe("SEC-039 a key that only vouches for itself, as Mahara sends it", () =>
   });
 
   it("is adopted where the peer is so configured and its https site shows the same one", async () => {
-    await using us = await peerThat(mahara(next), { alicePeer: { application: "mahara", settings: overHttps } });
+    await using us = await peerThat(mahara(next), { alicePeer: { settings: overHttps } });
     expect(await us.list()).toBe("done");
     expect(us.counts()).toEqual({ [LIST]: 2, [KEYSWAP]: 1 });
     const swap = us.asked.find(({ what }) => what === KEYSWAP)!.request;
@@ -130,6 +131,7 @@ describe("SEC-039 a key that only vouches for itself, as Mahara sends it", () =>
         alicePeer: {
           wwwroot: pinned.wwwroot,
           canonical: wwwroot,
+          application: "mahara",
           certificate: pinned.certificate.pem,
           settings: overHttps,
         },
@@ -147,6 +149,14 @@ describe("SEC-039 a key that only vouches for itself, as Mahara sends it", () =>
     );
     expect(await codeOf(us.list)).toBe("MNET_ENVELOPE_SIGNATURE_INVALID");
     expect(await us.stored()).toEqual(unchanged(us));
+  });
+
+  it("SEC-038 of a Moodle it is nothing at all: its old key would have vouched for it", async () => {
+    await using us = await peerThat(mahara(next), { alicePeer: { application: "moodle", settings: overHttps } });
+    expect(await codeOf(us.list)).toBe("MNET_ENVELOPE_SIGNATURE_INVALID");
+    expect(us.counts()).toEqual({ [LIST]: 1 });
+    expect(await us.stored()).toEqual(unchanged(us));
+    expect(us.told("peer.key-held")).toEqual([]);
   });
 
   it("must have signed the message that brings it", async () => {

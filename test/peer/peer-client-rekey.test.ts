@@ -168,7 +168,7 @@ describe("MNET-107 a second 7025 in one call", () => {
         sealedFor === next
           ? answer(self, newKeyFault(afterNext), { from: afterNext })
           : answer(self, newKeyFault(next)),
-      { keys: [next] },
+      { keys: [next], alicePeer: { application: "mahara" } },
     );
     expect(await faultOf(us.list)).toEqual({ faultCode: 7025, authenticated: false });
     expect(us.counts()).toEqual({ [LIST]: 2 });

@@ -123,7 +123,7 @@ describe("which methods may be called", () => {
       expect(await codeOf(() => us.host.call({ id: us.aliceId }, weather.methods.now, place))).toBe(
         "MNET_CALL_NOT_SUBSCRIBED",
       );
-      await us.store.peers.setAllHostsServices({ weather: flag });
+      await us.store.peers.changeAllHostsServices({ weather: flag });
       expect(await us.host.call({ id: us.aliceId }, weather.methods.now, place)).toBe(5);
       expect(await us.host.call({ id: us.aliceId }, "weather/now", ["Bern"])).toBe("5");
     },

@@ -105,7 +105,7 @@ describe("openStore", () => {
 
   test("every store in memory is a new one", async () => {
     const [one, other, third] = [openStore("memory:"), openStore("memory:"), memoryStore()];
-    await one.peers.setAllHostsServices({ sso_idp: "both" });
+    await one.peers.changeAllHostsServices({ sso_idp: "both" });
     expect(await other.peers.allHostsServices()).toEqual({});
     expect(await third.peers.allHostsServices()).toEqual({});
   });

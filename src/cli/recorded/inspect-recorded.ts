@@ -153,5 +153,7 @@ function describeOurs(outcome: Outcome): string {
       return outcome.faultCode === undefined ? "answered" : `dispatcher, fault ${outcome.faultCode}`;
     case "refused":
       return `fault ${outcome.faultCode} (${outcome.code})`;
+    case "not-started":
+      return `nothing (${outcome.code})`;
   }
 }

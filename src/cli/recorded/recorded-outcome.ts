@@ -34,6 +34,6 @@ export function isSame(recorded: RecordedOutcome, ours: Outcome): boolean {
       return ours.kind !== "keyswap" && ours.faultCode === recorded.faultCode;
     case "dispatched":
     case "crashed":
-      return ours.kind !== "refused";
+      return ours.kind === "keyswap" || ours.kind === "dispatched";
   }
 }

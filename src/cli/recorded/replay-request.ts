@@ -1,11 +1,12 @@
 import type { Clock } from "../../core/clock.ts";
-import type { MnetErrorCode } from "../../core/errors.ts";
+import { ConfigError, type MnetErrorCode } from "../../core/errors.ts";
 import type { MnetEvent } from "../../core/events.ts";
 import type { Wwwroot } from "../../core/ids.ts";
 import { createHost } from "../../create-host.ts";
 import { Certificate } from "../../crypto/certificate.ts";
 import { type VerifiedMessage } from "../../envelope/verified-message.ts";
 import { open } from "../../envelope/open.ts";
+import type { Host } from "../../host/host.ts";
 import type { Store } from "../../host/store.ts";
 import { APPLICATIONS } from "../../peer/application.ts";
 import { canonicalWwwroot } from "../../peer/wwwroot.ts";
@@ -21,7 +22,9 @@ export type Outcome =
   /** A method ran, or the dispatcher refused it: with its fault, if any. */
   | { readonly kind: "dispatched"; readonly faultCode: number | undefined }
   /** Refused before any method could run. */
-  | { readonly kind: "refused"; readonly faultCode: number; readonly code: MnetErrorCode };
+  | { readonly kind: "refused"; readonly faultCode: number; readonly code: MnetErrorCode }
+  /** The recorded keys are not those of the receiver: no host starts with them. */
+  | { readonly kind: "not-started"; readonly faultCode?: undefined; readonly code: MnetErrorCode };
 
 /** The outcome, and what is wrong with the bytes of the answer. */
 export interface Replay {
@@ -44,15 +47,21 @@ export async function replayRequest(set: RecordedSet, exchange: RecordedExchange
   await fillStore(store, set, exchange, receiver, receiverKeys);
 
   const events: MnetEvent[] = [];
-  const host = await createHost({
-    wwwroot: receiver,
-    name: "Recorded receiver",
-    store,
-    keys: { generations: GENERATIONS },
-    clock: stoppedClock(exchange.recordedAt * 1000),
-    transport: nowhere,
-    observer: (event) => events.push(event),
-  });
+  let host: Host;
+  try {
+    host = await createHost({
+      wwwroot: receiver,
+      name: "Recorded receiver",
+      store,
+      keys: { generations: GENERATIONS },
+      clock: stoppedClock(exchange.recordedAt * 1000),
+      transport: nowhere,
+      observer: (event) => events.push(event),
+    });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return { outcome: { kind: "not-started", code: error.code }, defects: [error.message] };
+  }
   try {
     const response = await host.handle({
       method: "POST",

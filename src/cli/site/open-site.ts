@@ -1,5 +1,6 @@
 import { Option, type Command } from "commander";
 import { Certificate } from "../../crypto/certificate.ts";
+import type { KeyOptions } from "../../host/host-options.ts";
 import { startHost, type Host } from "../../host/host.ts";
 import { systemMethods } from "../../services/system/system-methods.ts";
 import { openStore } from "../../stores/open-store.ts";
@@ -33,7 +34,8 @@ export function withSiteOptions(command: Command): Command {
 export async function withSite<T>(options: SiteOptions, work: (host: Host) => Promise<T>): Promise<T> {
   const store = openStore(options.store);
   await store.open();
-  const wwwroot = options.wwwroot ?? (await wwwrootOf(store.keys));
+  const current = await currentKey(store.keys);
+  const wwwroot = options.wwwroot ?? current?.site;
   if (wwwroot === undefined) {
     await store.close();
     throw new UsageError("This store is new: name the site's own address with --wwwroot.");
@@ -44,6 +46,7 @@ export async function withSite<T>(options: SiteOptions, work: (host: Host) => Pr
       // Peers take the name from the page of the running site; a command shows none.
       name: options.siteName ?? `Site at ${new URL(wwwroot).host}`,
       store,
+      keys: current && policyOf(current),
       network: { allowAddresses: addressesOf(options) },
       maintenance: "manual",
     },
@@ -58,11 +61,22 @@ export async function withSite<T>(options: SiteOptions, work: (host: Host) => Pr
   }
 }
 
-/** A site's key says whose it is. */
-async function wwwrootOf(keys: ReturnType<typeof openStore>["keys"]): Promise<string | undefined> {
+/** A site's key says whose it is, and how the site makes its keys. */
+async function currentKey(keys: ReturnType<typeof openStore>["keys"]): Promise<Certificate | undefined> {
   const current = (await keys.list()).find(({ state }) => state === "current");
-  return current && Certificate.parse(current.certificate, { minimumBits: 1024 }).site;
+  return current && Certificate.parse(current.certificate, { minimumBits: 1024 });
 }
+
+/**
+ * Keys that are made here are as the site's own process would make them. How many it archives is not known here, so that
+ * none is dropped which it may want.
+ */
+const policyOf = ({ notBefore, notAfter, modulusBits }: Certificate): KeyOptions => ({
+  lifetimeMs: Math.max(notAfter.getTime() - notBefore.getTime(), DAY_MS),
+  modulusBits: Math.min(Math.max(modulusBits, 2048), 4096),
+  generations: 7,
+});
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 const addressesOf = ({ allowAddress = [] }: SiteOptions): string[] => allowAddress.flatMap((value) => value.split(","));
 

@@ -20,7 +20,7 @@ export function readSettings(pairs: readonly (readonly [name: string, value: str
   return change;
 }
 
-const LISTS = new Set(["allowAddresses"]);
+const LISTS = new Set(["allowAddresses", "exportFields", "importFields"]);
 
 function readValue(name: string, text: string): unknown {
   if (LISTS.has(name)) return text.split(",");

@@ -1,6 +1,6 @@
 import type { PeerId } from "../../core/ids.ts";
 import type { PeerRecord, PeerStore } from "../../peer/peer-store.ts";
-import type { ServiceFlags } from "../../peer/service-flags.ts";
+import { withChange, type ServiceFlags } from "../../peer/service-flags.ts";
 import { cursorAt, numberOf } from "../cursor.ts";
 import { peerTaken } from "../peer-taken.ts";
 import type { MemoryState } from "./memory-store.ts";
@@ -53,8 +53,8 @@ export function memoryPeerStore(state: MemoryState): PeerStore {
     async allHostsServices() {
       return { ...allHosts };
     },
-    async setAllHostsServices(services) {
-      allHosts = { ...services };
+    async changeAllHostsServices(flags) {
+      allHosts = withChange(allHosts, flags);
       state.generation += 1;
     },
     async generation() {

@@ -2,7 +2,7 @@ import type { Kysely, Selectable } from "kysely";
 import type { Fingerprint, PeerId, Wwwroot } from "../../core/ids.ts";
 import type { PeerSettings } from "../../peer/peer-settings.ts";
 import type { PeerRecord, PeerStore } from "../../peer/peer-store.ts";
-import type { ServiceFlags } from "../../peer/service-flags.ts";
+import { withChange, type ServiceFlags } from "../../peer/service-flags.ts";
 import { cursorAt, numberOf } from "../cursor.ts";
 import { peerTaken } from "../peer-taken.ts";
 import { change, readSite, writeAllHosts, type SqlContext } from "./engine.ts";
@@ -88,9 +88,10 @@ export function sqlPeerStore(context: SqlContext): PeerStore {
     async allHostsServices() {
       return JSON.parse((await readSite(context)).all_hosts_services) as ServiceFlags;
     },
-    async setAllHostsServices(services) {
+    async changeAllHostsServices(flags) {
       await change(context, async (trx) => {
-        await writeAllHosts(trx, tables, JSON.stringify(services));
+        const { all_hosts_services: before } = await readSite({ ...context, db: trx });
+        await writeAllHosts(trx, tables, JSON.stringify(withChange(JSON.parse(before) as ServiceFlags, flags)));
         return { changed: true, result: undefined };
       });
     },
