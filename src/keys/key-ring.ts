@@ -197,7 +197,6 @@ export class KeyRing {
 
   async #load(): Promise<ActiveKeys> {
     const active = this.#read(await this.#list());
-    if (active) this.#requireOurs(active.current.certificate);
     // Moodle, too, rotates when an expired key is wanted (spec 2.4); a host that is maintained does so long before.
     if (active && active.current.certificate.notAfter.getTime() > this.#clock.now()) return active;
     await this.#replace(active?.current.certificate.fingerprint);
@@ -231,7 +230,10 @@ export class KeyRing {
     // What is out of use is in nobody's memory.
     const inUse = new Set([current, ...archived].map((key) => key?.fingerprint));
     for (const fingerprint of this.#parsed.keys()) if (!inUse.has(fingerprint)) this.#parsed.delete(fingerprint);
-    return current && { current: this.#parse(current), archived: archived.map((key) => this.#parse(key)) };
+    if (!current) return undefined;
+    const pair = this.#parse(current);
+    this.#requireOurs(pair.certificate);
+    return { current: pair, archived: archived.map((key) => this.#parse(key)) };
   }
 
   /**

@@ -141,6 +141,26 @@ describe("commands that administer a site", () => {
     for (const { stdout } of [exported, await site("keys", "show")]) expect(stdout).not.toContain("PRIVATE");
   });
 
+  it("makes keys that last as long as those of the site", async () => {
+    const lifetimeMs = 90 * 24 * 60 * 60 * 1000;
+    const other = `sqlite:${join(folder, "other.db")}`;
+    const host = await createHost({
+      wwwroot: "https://other.example",
+      name: "Another site",
+      store: openStore(other),
+      keys: { lifetimeMs },
+      maintenance: "manual",
+    });
+    await host.close();
+    expect((await mnet(["keys", "rotate", "--store", other])).code).toBe(0);
+    const { stdout } = await mnet(["keys", "show", "--store", other, "--json"]);
+    const keys = JSON.parse(stdout) as { state: string; notBefore: string; notAfter: string }[];
+    expect(keys.map(({ state }) => state)).toEqual(["current", "archived"]);
+    for (const { notBefore, notAfter } of keys) {
+      expect(Date.parse(notAfter) - Date.parse(notBefore)).toBe(lifetimeMs);
+    }
+  });
+
   it("shows the log and the figures", async () => {
     const { items } = (await json("log", "--peer", "1", "--type", "peer.changed")) as { items: { type: string }[] };
     expect(items.length).toBeGreaterThan(3);

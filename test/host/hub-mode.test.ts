@@ -519,3 +519,20 @@ describe("SEC-043 SEC-084 a flood", () => {
     expect(decodeCall(us.sent[0]!.body!).method).toBe("system/keyswap");
   });
 });
+
+describe("SEC-043 services of a host that registers strangers", () => {
+  it.each(["sso_idp", "mnet_enrol"])("%s cannot be published to all hosts, only to one", async (name) => {
+    const description = defineService({
+      name,
+      path: "auth/mnet/auth.php",
+      methods: { list: { params: {}, returns: t.string() } },
+    });
+    await using us = await hub({ services: [served, description.implement({ list: () => "" })] });
+    const peer = await us.host.peers.add(VICTIM, { certificate: attacker.certificate.pem });
+    for (const flag of ["publish", "both"] as const) {
+      expect(await codeOf(() => us.host.peers.setServices("all-hosts", { [name]: flag }))).toBe("MNET_CONFIG_INVALID");
+    }
+    await us.host.peers.setServices("all-hosts", { [name]: "subscribe" });
+    await us.host.peers.setServices(peer, { [name]: "publish" });
+  });
+});

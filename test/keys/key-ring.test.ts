@@ -35,8 +35,8 @@ function makeRing(options: { store?: FakeKeyStore; clock?: FakeClock; policy?: P
 }
 
 /** A stored key of 1024 bits. */
-function storedKey(state: StoredKey["state"], createdAt: number): StoredKey {
-  const { certificate, privateKey } = makeSite(SITE.wwwroot);
+function storedKey(state: StoredKey["state"], createdAt: number, wwwroot: string = SITE.wwwroot): StoredKey {
+  const { certificate, privateKey } = makeSite(wwwroot);
   return {
     fingerprint: certificate.fingerprint,
     certificate: certificate.pem,
@@ -296,6 +296,20 @@ describe("rotation", () => {
     expect(await codeOf(() => ring.revoke("00", "typed wrong"))).toBe("MNET_CONFIG_INVALID");
     expect(store.calls).toEqual(["list"]);
   });
+});
+
+describe("a store of another site", () => {
+  it.each(["https://other.example.edu", "http://lms.example.edu"])(
+    "that of %s is refused, and left as it is",
+    async (wwwroot) => {
+      const store = fakeKeyStore([storedKey("current", 1, wwwroot)]);
+      const { ring } = makeRing({ store });
+      const failure = expect.objectContaining({ code: "MNET_CONFIG_INVALID", option: "wwwroot" }) as unknown;
+      await expect(ring.active()).rejects.toEqual(failure);
+      await expect(ring.rotate()).rejects.toEqual(failure);
+      expect(store.keys).toHaveLength(1);
+    },
+  );
 });
 
 describe("reading again", () => {
