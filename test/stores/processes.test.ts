@@ -1,94 +1,41 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
-import ts from "typescript";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Fingerprint, PeerId, Wwwroot } from "../../src/core/ids.ts";
 import { openStore } from "../../src/stores/open-store.ts";
+import { childProgram, type Child, type ChildProgram } from "../support/child-program.ts";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-
-interface Child {
-  /** What it says next. */
-  readonly hear: () => Promise<unknown>;
-  readonly go: () => void;
-  readonly kill: () => Promise<void>;
-}
-
-let program = "";
+let program: ChildProgram;
 let directory = "";
 let file = "";
-const running = new Set<ChildProcess>();
 
 beforeAll(() => {
-  const compiled = mkdtempSync(join(tmpdir(), "mnet-child-"));
-  symlinkSync(join(ROOT, "node_modules"), join(compiled, "node_modules"));
-  writeFileSync(join(compiled, "package.json"), '{ "type": "module" }');
-  program = compile("test/stores/child.ts", compiled, new Set());
+  program = childProgram("test/stores/child.ts");
 });
-afterAll(() => {
-  rmSync(join(program, "../../.."), { recursive: true, force: true });
-});
+afterAll(() => program.remove());
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "mnet-processes-"));
   file = join(directory, "mnet.db");
 });
 afterEach(async () => {
-  await Promise.all([...running].map(killed));
+  await Promise.all([...running].map((child) => child.kill()));
+  running.clear();
   rmSync(directory, { recursive: true, force: true });
 });
 
-/** Turns a program and what it imports into JavaScript, because Node 20 runs no TypeScript. Returns where it is. */
-function compile(source: string, into: string, done: Set<string>): string {
-  done.add(source);
-  const { outputText } = ts.transpileModule(readFileSync(join(ROOT, source), "utf8"), {
-    compilerOptions: {
-      target: ts.ScriptTarget.ES2023,
-      module: ts.ModuleKind.ESNext,
-      verbatimModuleSyntax: true,
-      rewriteRelativeImportExtensions: true,
-    },
-  });
-  const target = join(into, source.replace(/\.ts$/, ".js"));
-  mkdirSync(dirname(target), { recursive: true });
-  writeFileSync(target, outputText);
-  for (const [, imported = ""] of outputText.matchAll(/from "(\.[^"]+)\.js"/g)) {
-    const next = `${join(dirname(source), imported)}.ts`;
-    if (!done.has(next)) compile(next, into, done);
-  }
-  return target;
-}
-
-async function killed(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exit = once(child, "exit");
-  child.kill("SIGKILL");
-  await exit;
-}
-
+const running = new Set<Child>();
 async function start(...args: readonly string[]): Promise<Child> {
-  const child = spawn(process.execPath, [program, ...args], { stdio: ["pipe", "pipe", "inherit"] });
+  const child = program.start(...args);
   running.add(child);
-  child.once("exit", () => running.delete(child));
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const hear = async (): Promise<unknown> => {
-    const line = await lines.next();
-    if (line.done === true)
-      throw new Error(`The child ended, with ${child.exitCode ?? child.signalCode ?? "no code"}.`);
-    return JSON.parse(line.value) as unknown;
-  };
-  expect(await hear()).toBe("ready");
-  return { hear, go: () => child.stdin.write("go\n"), kill: () => killed(child) };
+  expect(await child.hear()).toBe("ready");
+  return child;
 }
 
 /** Starts several, lets them go at once, and returns what each says. */
 async function together(count: number, args: (index: number) => readonly string[]): Promise<readonly unknown[]> {
   const children = await Promise.all(Array.from({ length: count }, (_, index) => start(...args(index))));
-  for (const child of children) child.go();
+  for (const child of children) child.tell("go");
   return Promise.all(children.map((child) => child.hear()));
 }
 
@@ -156,7 +103,7 @@ describe("several processes on one file", () => {
 
   test("SEC-033 a message that was taken is remembered after the process was killed", async () => {
     const child = await start("remember-and-wait", file, "abc");
-    child.go();
+    child.tell("go");
     expect(await child.hear()).toEqual({ seen: "first", evicted: 0 });
     await child.kill();
     const store = openStore(`sqlite:${file}`);
@@ -182,7 +129,7 @@ describe("several processes on one file", () => {
 
   test("a key that was prepared is there after the process was killed", async () => {
     const child = await start("prepare", file, "abc");
-    child.go();
+    child.tell("go");
     expect(await child.hear()).toBe("prepared");
     await child.kill();
     const store = openStore(`sqlite:${file}`);
