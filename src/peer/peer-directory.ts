@@ -10,7 +10,7 @@ import type { Dialect } from "../xmlrpc/dialect.ts";
 import type { Route } from "./http-exchange.ts";
 import type { PeerSettings } from "./peer-settings.ts";
 import type { PeerRecord, PeerStore } from "./peer-store.ts";
-import { publishes, subscribes, unionOf, type ServiceFlag } from "./service-flags.ts";
+import { subscribes, unionOf, type ServiceFlag } from "./service-flags.ts";
 
 /** Parsing a certificate costs as much as verifying with it ten times; one takes some 3 KB. */
 const CACHED_CERTIFICATES = 10_000;
@@ -90,11 +90,6 @@ export class PeerDirectory {
   async flagFor(peer: PeerRecord, service: string): Promise<ServiceFlag> {
     if (peer.state !== "active") return "off";
     return unionOf(peer.services[service], (await this.#store.allHostsServices())[service]);
-  }
-
-  /** Whether the peer may call the methods of a service. */
-  async isPublishedTo(peer: PeerRecord, service: string): Promise<boolean> {
-    return publishes(await this.flagFor(peer, service));
   }
 
   /** Whether we may call the methods of a service on the peer. */
