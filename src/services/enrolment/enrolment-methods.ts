@@ -18,7 +18,7 @@ const course = t.struct({
 });
 
 /** An enrolment in a course of a peer. Without a username it is from an old server, which is an error (spec 10.4). */
-const enrolment = t.struct({ username: t.string(), name: text, enrol: text, timemodified: t.time().optional() });
+const enrolment = t.struct({ username: t.string(), name: text, enrol: text, timemodified: text });
 
 /**
  * The five methods of the service, with the words of Moodle's own signatures (spec 10.1). What we answer is made by
