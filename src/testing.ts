@@ -4,7 +4,9 @@
  * @module mnet/testing
  */
 export type { ContractCase } from "./testing/contract-case.ts";
+export { enrolmentsContract, type EnrolmentPlugIns } from "./testing/enrolments-contract.ts";
 export { fakeClock, type FakeClock } from "./testing/fake-clock.ts";
+export { memoryCourses, type MemoryCourse, type MemoryCourses } from "./testing/memory-courses.ts";
 export { replayContract } from "./testing/replay-contract.ts";
 export { storeContract } from "./testing/store-contract.ts";
 export { testNetwork, type TestFailure, type TestNetwork } from "./testing/test-network.ts";
