@@ -115,7 +115,7 @@ export class RemoteCourses {
       const row = { username, roleName: plain(name, 255), method, ...(changedAt !== undefined && { changedAt }) };
       byKey.set(JSON.stringify([username, method]), row);
     }
-    const rows = [...byKey.values()].sort((a, b) => (a.username < b.username ? -1 : 1));
+    const rows = [...byKey.values()].sort(byNameAndMethod);
     const fetchedAt = this.#site.clock.now();
     await this.#site.store.remoteCourses.replaceEnrolments(peer.id, course, rows, fetchedAt);
     return { rows, fetchedAt };
@@ -161,6 +161,10 @@ function remoteCourse(peer: Peer, { id, fields }: CachedCourse, fetchedAt: numbe
     fetchedAt: new Date(fetchedAt),
   };
 }
+
+/** As the store gives them. */
+const byNameAndMethod = (a: CachedEnrolment, b: CachedEnrolment): number =>
+  a.username === b.username ? (a.method < b.method ? -1 : 1) : a.username < b.username ? -1 : 1;
 
 /** The peer's own order, then by id. */
 function bySortOrder(courses: readonly CachedCourse[]): (a: RemoteCourse, b: RemoteCourse) => number {
