@@ -1,7 +1,8 @@
 import { Option, type Command } from "commander";
 import { Certificate } from "../../crypto/certificate.ts";
 import type { KeyOptions } from "../../host/host-options.ts";
-import { startHost, type Host } from "../../host/host.ts";
+import { startHost, type HostWith } from "../../host/host.ts";
+import type { Service } from "../../host/service.ts";
 import { systemMethods } from "../../services/system/system-methods.ts";
 import { openStore } from "../../stores/open-store.ts";
 import { UsageError } from "../usage-error.ts";
@@ -31,7 +32,11 @@ export function withSiteOptions(command: Command): Command {
  * Opens the site's store and works on it as one more process of the site. It answers nobody: if a peer asks back, the
  * site's server has to be up.
  */
-export async function withSite<T>(options: SiteOptions, work: (host: Host) => Promise<T>): Promise<T> {
+export async function withSite<T, const S extends readonly Service[] = readonly []>(
+  options: SiteOptions,
+  work: (host: HostWith<S>) => Promise<T>,
+  services?: S,
+): Promise<T> {
   const store = openStore(options.store);
   await store.open();
   const current = await currentKey(store.keys);
@@ -40,7 +45,7 @@ export async function withSite<T>(options: SiteOptions, work: (host: Host) => Pr
     await store.close();
     throw new UsageError("This store is new: name the site's own address with --wwwroot.");
   }
-  const host = await startHost(
+  const host = (await startHost(
     {
       wwwroot,
       // Peers take the name from the page of the running site; a command shows none.
@@ -49,11 +54,12 @@ export async function withSite<T>(options: SiteOptions, work: (host: Host) => Pr
       keys: current && policyOf(current),
       network: { allowAddresses: addressesOf(options) },
       maintenance: "manual",
+      services: services ?? [],
     },
     systemMethods,
     // The boxes that are ticked here are for the services of the application, which only its own process knows.
     { knowsEveryService: true },
-  );
+  )) as HostWith<S>;
   try {
     return await work(host);
   } finally {

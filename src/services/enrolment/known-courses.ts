@@ -2,6 +2,7 @@ import type { PeerId, Wwwroot } from "../../core/ids.ts";
 import type { Peer } from "../../core/peer-snapshot.ts";
 import type { Site } from "../../host/site.ts";
 import type { Change } from "./calls.ts";
+import { coursesNamed } from "./courses-named.ts";
 import { isOfOneRow } from "./row-failure.ts";
 import { unknownCourse, type RemoteCourses } from "./remote-courses.ts";
 import type { BulkRow, RemoteCourse } from "./remote-enrolment.ts";
@@ -51,12 +52,12 @@ export class KnownCourses {
   async courseId(course: BulkRow["course"], peer: Peer, signal: AbortSignal): Promise<number> {
     const named = "id" in course ? String(course.id) : course.course;
     let list = this.#lists.get(peer.id) ?? this.#load(peer, this.#maximumAges.courses, signal);
-    let found = find(await list.courses, named);
+    let found = coursesNamed(await list.courses, named);
     if (found.length === 0 && !list.isOfThisRun) {
       // What is kept may be older than the course.
       const other = this.#lists.get(peer.id);
       list = other?.isOfThisRun === true ? other : this.#load(peer, 0, signal);
-      found = find(await list.courses, named);
+      found = coursesNamed(await list.courses, named);
     }
     const [only, ...others] = found;
     if (only === undefined) throw unknownCourse(peer, named);
@@ -123,17 +124,6 @@ export class KnownCourses {
     return list;
   }
 }
-
-/** By id, else by short name, else by id number. */
-function find(courses: readonly RemoteCourse[], named: string): readonly RemoteCourse[] {
-  for (const nameOf of [({ id }: RemoteCourse) => String(id), shortnameOf, idnumberOf]) {
-    const found = courses.filter((course) => nameOf(course) === named);
-    if (named !== "" && found.length > 0) return found;
-  }
-  return [];
-}
-const shortnameOf = ({ shortname }: RemoteCourse): string => shortname;
-const idnumberOf = ({ idnumber }: RemoteCourse): string => idnumber;
 
 /** So that its name leads nowhere, and the peer is asked before the next row that names it fails. */
 const withoutCourse = async (
