@@ -73,5 +73,5 @@ export interface Page {
   /** Others are answered with 405. */
   readonly methods: readonly ("GET" | "HEAD" | "POST")[];
   /** What it throws is answered with 500. */
-  answer(browser: Browser<never>, signal: AbortSignal): Promise<HttpResponse>;
+  readonly answer: (browser: Browser<never>, signal: AbortSignal) => Promise<HttpResponse>;
 }
