@@ -1,11 +1,11 @@
 import type { Peer } from "../../core/peer-snapshot.ts";
 import { mnetFault, type Fault } from "../../host/fault.ts";
-import { implementMethod } from "../../host/method.ts";
-import type { IncomingCall, MethodEntry } from "../../host/service.ts";
+import { serveMethod, type ParamsIn } from "../../host/method.ts";
+import type { MethodEntry } from "../../host/service.ts";
 import type { Site } from "../../host/site.ts";
 import type { Account } from "../../plug-ins/account.ts";
 import { exportProfile, isComplete } from "../../plug-ins/profile-fields.ts";
-import { wireUsername } from "../../plug-ins/usernames.ts";
+import { accountByWireName, wireUsername } from "../../plug-ins/usernames.ts";
 import type { Redemption } from "../../service-stores/token-store.ts";
 import type { XmlRpcStruct, XmlRpcValue } from "../../xmlrpc/value.ts";
 import { takeEnrolments } from "./enrolment-feedback.ts";
@@ -49,18 +49,18 @@ export class IdentityProvider {
     const { user_authorise, fetch_user_image, update_enrolments } = idpMethods;
     const { keepalive_server, kill_children, refresh_log, fetch_theme_info } = idpMethods;
     return [
-      implementMethod(user_authorise, (params, call) => this.#authorise(params as Authorise, call)),
-      implementMethod(fetch_user_image, (params, { peer }) => this.#image((params as Named).username, peer)),
-      implementMethod(update_enrolments, (params, { peer }) => this.#updateEnrolments(params as Enrolled, peer)),
-      implementMethod(keepalive_server, (params, { peer }) => this.#keepAlive((params as Names).array, peer)),
-      implementMethod(kill_children, (params, { peer }) => this.#killChildren(params as OfBrowser, peer)),
+      serveMethod(user_authorise, (params, { peer }) => this.#authorise(params, peer)),
+      serveMethod(fetch_user_image, ({ username }, { peer }) => this.#image(username, peer)),
+      serveMethod(update_enrolments, (params, { peer }) => this.#updateEnrolments(params, peer)),
+      serveMethod(keepalive_server, ({ array }, { peer }) => this.#keepAlive(array, peer)),
+      serveMethod(kill_children, (params, { peer }) => this.#killChildren(params, peer)),
       // Stock sites stopped keeping logs of others in 2014 (spec 9.10); nobody reads them (MNET-122).
-      implementMethod(refresh_log, () => ({ code: 0, message: "All ok" })),
-      implementMethod(fetch_theme_info, () => ({ themename: this.#site.name, logourl: "" })),
+      serveMethod(refresh_log, () => ({ code: 0, message: "All ok" })),
+      serveMethod(fetch_theme_info, () => ({ themename: this.#site.name, logourl: "" })),
     ];
   }
 
-  async #authorise({ token, useragent }: Authorise, { peer }: IncomingCall): Promise<XmlRpcStruct> {
+  async #authorise({ token, useragent }: Authorise, peer: Peer): Promise<XmlRpcStruct> {
     const { store, clock } = this.#site;
     const { accounts, tokenGrace } = this.#configuration;
     const by = { peer: peer.id, userAgentHash: useragent.toLowerCase() };
@@ -188,19 +188,6 @@ export class IdentityProvider {
   }
 }
 
-interface Authorise {
-  readonly token: string;
-  readonly useragent: string;
-}
-interface Named {
-  readonly username: string;
-}
-interface Names {
-  readonly array: readonly string[];
-}
-interface OfBrowser extends Named {
-  readonly useragent: string;
-}
-interface Enrolled extends Named {
-  readonly courses: XmlRpcValue;
-}
+type Authorise = ParamsIn<typeof idpMethods.user_authorise>;
+type Enrolled = ParamsIn<typeof idpMethods.update_enrolments>;
+type OfBrowser = ParamsIn<typeof idpMethods.kill_children>;
