@@ -85,12 +85,12 @@ export function sqlSessionStore(context: SqlContext): SessionStore {
       return rows.length > limit && last ? { items, next: cursorAt(last.id) } : { items };
     },
     async extend({ role, peer, usernames }, expiresAt, now) {
-      const extended: { readonly id: number; readonly session_id: string }[] = [];
+      const extended: { readonly id: number; readonly session_id: string; readonly username: string }[] = [];
       for (const names of chunksOf([...new Set(usernames)])) {
         const rows = await transact(context, db, async (trx) => {
           const query = trx
             .selectFrom(tables.session)
-            .select(["id", "session_id"])
+            .select(["id", "session_id", "username"])
             .where("role", "=", role)
             .where("peer", "=", peer)
             .where("username", "in", names)
@@ -110,7 +110,7 @@ export function sqlSessionStore(context: SqlContext): SessionStore {
         extended.push(...rows);
       }
       extended.sort((a, b) => a.id - b.id);
-      return [...new Set(extended.map(({ session_id }) => session_id))];
+      return extended.map(({ username, session_id }) => ({ username, sessionId: session_id }));
     },
     async prune(expiredBefore, limit) {
       const expired = await db
