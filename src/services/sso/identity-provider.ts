@@ -20,10 +20,14 @@ const NO_SESSION = mnetFault(1, "Authorisation failed: the mnet session does not
 const TIMED_OUT = mnetFault(2, "Authorisation failed: the mnet session has timed out.");
 const USER_MISMATCH = mnetFault(3, "Authorisation failed: the user does not match.");
 
-const REFUSALS: Record<Exclude<Redemption["outcome"], "redeemed">, { readonly fault: Fault; readonly detail: string }> = {
+const REFUSALS: Record<
+  Exclude<Redemption["outcome"], "redeemed">,
+  { readonly fault: Fault; readonly detail: string }
+> = {
   absent: {
     fault: NO_SESSION,
-    detail: "No such token was issued to this site for this browser: it is wrong, another site's, or the browser's User-Agent header was changed on the way.",
+    detail:
+      "No such token was issued to this site for this browser: it is wrong, another site's, or the browser's User-Agent header was changed on the way.",
   },
   used: { fault: NO_SESSION, detail: "The token was used before." },
   expired: { fault: TIMED_OUT, detail: "The token came too late." },
@@ -183,7 +187,13 @@ export class IdentityProvider {
 
   #refused(peer: Peer, fault: Fault, detail: string): Fault {
     const { id, wwwroot } = peer;
-    this.#site.emit({ type: "sso.refused", level: "warn", peer: { id, wwwroot }, code: "MNET_SSO_TOKEN_REFUSED", detail });
+    this.#site.emit({
+      type: "sso.refused",
+      level: "warn",
+      peer: { id, wwwroot },
+      code: "MNET_SSO_TOKEN_REFUSED",
+      detail,
+    });
     return fault;
   }
 }

@@ -13,5 +13,15 @@ export const homeJumpAddress = (home: Peer, self: Wwwroot, path: string): string
   `${home.wwwroot}${APPLICATIONS[home.application].jumpPath}?hostwwwroot=${encodeURIComponent(self)}&wantsurl=${encodeURIComponent(path)}&remoteurl=1`;
 
 /** Where a user arrives at a peer (spec 9.4). Everything is encoded; all receivers decode it (H-18, SEC-074). */
-export const landAddress = (peer: Peer, query: { readonly token: string; readonly idp: Wwwroot; readonly wantsurl: string }): string =>
+export const landAddress = (
+  peer: Peer,
+  query: { readonly token: string; readonly idp: Wwwroot; readonly wantsurl: string },
+): string =>
   `${peer.wwwroot}${APPLICATIONS[peer.application].landPath}?token=${query.token}&idp=${encodeURIComponent(query.idp)}&wantsurl=${encodeURIComponent(query.wantsurl)}`;
+
+/** Where a login begins that comes back from the user's home site. */
+export const LOGIN_PATH = "/auth/mnet/login.php";
+
+/** For our login page: goes by way of this site, so that the browser is known when it comes back (SEC-069). */
+export const loginAddress = (self: Wwwroot, home: PeerRef, returnTo: string): string =>
+  `${self}${LOGIN_PATH}?hostid=${home.id}&wantsurl=${encodeURIComponent(returnTo)}`;

@@ -104,4 +104,5 @@ export class LogoutNotices {
 
 /** A site that is away may come back; one that says no, or that we may not call, has said all it will. */
 const isTransient = (error: unknown): boolean =>
-  MnetError.is(error) && (error.retryable || error.code === "MNET_TRANSPORT_UNREACHABLE" || error.code === "MNET_KEY_HELD");
+  MnetError.is(error) &&
+  (error.retryable || error.code === "MNET_TRANSPORT_UNREACHABLE" || error.code === "MNET_KEY_HELD");

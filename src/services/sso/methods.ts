@@ -19,7 +19,9 @@ export const idpMethods = {
   fetch_user_image: describeMethod(IDP, `${path}/fetch_user_image`, {
     help: "A user's picture.",
     params: { username },
-    returns: t.value().describe("f1 and f2 in base64 with their types; an empty list without a picture; false for an unknown user."),
+    returns: t
+      .value()
+      .describe("f1 and f2 in base64 with their types; an empty list without a picture; false for an unknown user."),
   }),
   update_enrolments: describeMethod(IDP, `${path}/update_enrolments`, {
     help: "Tells in which courses of the caller a user is.",
