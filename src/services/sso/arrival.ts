@@ -99,14 +99,14 @@ export class Arrivals {
     { account, created }: Arrival,
     signal: AbortSignal,
   ): Promise<void> {
-    const { setPicture } = this.#configuration.accounts;
-    if (!setPicture || !this.#isNewer(user, account, created)) return;
+    const { accounts } = this.#configuration;
+    if (!accounts.setPicture || !this.#isNewer(user, account, created)) return;
     try {
       const patience = AbortSignal.any([signal, AbortSignal.timeout(PICTURE_PATIENCE_MS)]);
       const bytes = pictureIn(await this.#site.call(peer, idpMethods.fetch_user_image, { username }, patience));
       if (!bytes) return;
       const checked = checkPicture(bytes);
-      if ("picture" in checked) await setPicture.call(this.#configuration.accounts, account, checked.picture);
+      if ("picture" in checked) await accounts.setPicture(account, checked.picture);
       else this.#remark(peer, `The picture of ${username} was not taken: ${checked.refused}`);
     } catch (error) {
       if (signal.aborted) throw error;

@@ -131,5 +131,5 @@ export class Jump {
 /** As Moodle does it, but for the scheme that it adds: `http://` for an https site would be another identity (spec 9.2). */
 const normalised = (wwwroot: string): Wwwroot => {
   const bare = wwwroot.trim().replace(/\/+$/, "");
-  return (/^http/.test(bare) ? bare : `http://${bare}`) as Wwwroot;
+  return (bare.startsWith("http") ? bare : `http://${bare}`) as Wwwroot;
 };

@@ -42,19 +42,17 @@ export class Keepalive {
     let kept = 0;
     let after;
     // A peer that failed once is left alone for the rest of this run.
-    const failed = new Map<PeerId, unknown>();
+    const failed = new Set<PeerId>();
     do {
       signal.throwIfAborted();
       const page = await store.sessions.find({ role: "sp", ...(peer !== undefined && { peer }) }, after, AT_ONCE);
       kept += await this.#keep(page.items, failed, signal);
       after = page.next;
     } while (after !== undefined);
-    const [first] = failed.values();
-    if (first !== undefined && !MnetError.is(first)) throw first;
     return kept;
   }
 
-  async #keep(sessions: readonly SessionRecord[], failed: Map<PeerId, unknown>, signal: AbortSignal): Promise<number> {
+  async #keep(sessions: readonly SessionRecord[], failed: Set<PeerId>, signal: AbortSignal): Promise<number> {
     const { store, clock } = this.#site;
     if (sessions.length === 0) return 0;
     const now = clock.now();
@@ -81,7 +79,7 @@ export class Keepalive {
         kept += names.length;
       } catch (error) {
         if (signal.aborted) throw error;
-        failed.set(peer, error);
+        failed.add(peer);
       }
     }
     return kept;

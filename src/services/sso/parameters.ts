@@ -22,6 +22,7 @@ export class SingleParameters {
 
   /** `undefined`: missing, or empty. */
   get(name: Name): string | undefined {
-    return this.#values.get(name) || undefined;
+    const value = this.#values.get(name);
+    return value === "" ? undefined : value;
   }
 }

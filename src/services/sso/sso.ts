@@ -205,7 +205,7 @@ function createSso<Raw>(
           if (!isRemoteUsername(username)) {
             throw new ConfigError("MNET_CONFIG_INVALID", "This cannot be the name of a user.", { option: "username" });
           }
-          const { id, wwwroot } = await knownPeer(ref);
+          const { id, wwwroot } = await site.known(ref);
           await site.store.access.set(id, username, rule === "default" ? undefined : rule);
           site.emit({ type: "sso.access-changed", level: "info", peer: { id, wwwroot }, username, rule });
         }),
@@ -223,11 +223,6 @@ function createSso<Raw>(
         }),
       ),
   };
-
-  async function knownPeer({ id }: PeerRef): Promise<Peer> {
-    await site.settings({ id });
-    return (await site.find(id)) as Peer;
-  }
 
   async function sessionOf(
     record: Parameters<Site["store"]["sessions"]["save"]>[0],
