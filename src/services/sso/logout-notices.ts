@@ -32,6 +32,7 @@ interface Notice {
  */
 export class LogoutNotices {
   readonly #site: Site;
+  #round: Promise<unknown> = Promise.resolve();
 
   constructor(site: Site) {
     this.#site = site;
@@ -52,8 +53,14 @@ export class LogoutNotices {
     return jobs.length;
   }
 
-  /** Tells whatever is due. Resolves with how many notices need not be told any more. */
-  async deliver(signal: AbortSignal): Promise<number> {
+  /** Tells whatever is due; one round after the other. Resolves with how many notices need not be told any more. */
+  deliver(signal: AbortSignal): Promise<number> {
+    const round = this.#round.then(() => this.#deliverDue(signal));
+    this.#round = round.catch(() => undefined);
+    return round;
+  }
+
+  async #deliverDue(signal: AbortSignal): Promise<number> {
     const { store, clock, enabled } = this.#site;
     let done = 0;
     while (enabled && !signal.aborted) {
