@@ -15,8 +15,10 @@ export class BrowserMark {
 
   constructor(name: string, wwwroot: Wwwroot) {
     const isSecure = wwwroot.startsWith("https:");
+    // Cookies do not know ports, and this one no paths: another site of the same host has another name.
+    const own = `${name}_${boundTo(wwwroot).slice(0, 8)}`;
     // The prefix keeps neighbours on the same domain from setting it; it needs https and the path `/`.
-    this.#name = isSecure ? `__Host-${name}` : name;
+    this.#name = isSecure ? `__Host-${own}` : own;
     this.#attributes = `Path=/; HttpOnly; SameSite=Lax${isSecure ? "; Secure" : ""}`;
   }
 
