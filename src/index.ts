@@ -46,5 +46,8 @@ export type { PeerFilter } from "./peer/peer-store.ts";
 export type { AddPeerOptions, AskPeerOptions, Peers } from "./peer/peers.ts";
 export type { MissingBox, ServiceRow } from "./peer/service-matrix.ts";
 export type { ServiceFlag, ServiceFlags, ServiceName } from "./peer/service-flags.ts";
+export type { Account, Accounts, Picture, Profile } from "./plug-ins/account.ts";
+export type { Browser, BrowserSession, BrowserSessions, FetchExchange } from "./plug-ins/browser.ts";
+export { UntrustedHtml } from "./plug-ins/untrusted-html.ts";
 export type { TlsLevel, Transport, TransportRequest, TransportResponse } from "./transport/transport.ts";
 export type { XmlRpcValue } from "./xmlrpc/value.ts";
