@@ -1,12 +1,12 @@
 import { readFile } from "node:fs/promises";
-import { setTimeout } from "node:timers/promises";
 import { MysqlAdapter, MysqlIntrospector, MysqlQueryCompiler, sql, type Dialect, type Driver } from "kysely";
-import type { PoolConnection, TypeCastField } from "mysql2/promise";
-import { StoreError } from "../../core/errors.ts";
+import type { PoolConnection, TypeCastField, TypedParameter } from "mysql2/promise";
+import type { StoreError } from "../../core/errors.ts";
 import type { ServerAddress } from "../server-address.ts";
 import { bindable } from "./bindable.ts";
 import type { SqlEngine } from "./engine.ts";
 import { loadDriver } from "./load-driver.ts";
+import { waitForMigrationLock } from "./migration-lock.ts";
 import { isDeadlock, mysqlError, survives } from "./mysql-error.ts";
 import {
   DEFAULT_SERVER_TIMEOUTS,
@@ -36,8 +36,6 @@ const SESSION = [
 const PREPARED_STATEMENTS = 100;
 /** An index holds 3,072 bytes of a row, and a character takes up to four. */
 const BYTES_OF_CHARACTER = 4;
-const LOCK_PATIENCE_MS = 60_000;
-const LOCK_PAUSE_MS = 50;
 
 /** MariaDB 10.6 and later and MySQL 8 and later, by the package `mysql2`. */
 export function mysqlEngine(
@@ -71,15 +69,10 @@ export function mysqlEngine(
     migrating: (db, work) =>
       db.connection().execute(async (connection) => {
         const name = sql`concat('mnet ', sha1(database()))`;
-        for (const patience = performance.now() + LOCK_PATIENCE_MS; ; await setTimeout(LOCK_PAUSE_MS)) {
+        await waitForMigrationLock(async () => {
           const lock = await sql<{ got: number | null }>`select get_lock(${name}, 0) as got`.execute(connection);
-          if (lock.rows[0]?.got === 1) break;
-          if (performance.now() > patience) {
-            throw new StoreError("MNET_STORE_UNAVAILABLE", "Another process is migrating the database.", {
-              retryable: true,
-            });
-          }
-        }
+          return lock.rows[0]?.got === 1;
+        });
         try {
           return await work(connection);
         } finally {
@@ -100,8 +93,6 @@ const dialectOf = (createDriver: () => Driver): Dialect => ({
   createAdapter: () => new MysqlAdapter(),
   createIntrospector: (db) => new MysqlIntrospector(db),
 });
-
-type Mysql = typeof import("mysql2/promise");
 
 async function openPool(
   { host, port, socket, user, password, database, tls }: ServerAddress,
@@ -130,7 +121,7 @@ async function openPool(
   return {
     async connect() {
       const connection = await pool.getConnection().catch(rethrow(translate));
-      const one = dressed(connection, mysql, translate, statementMs);
+      const one = dressed(connection, mysql.TypedParameter.BIGINT, translate, statementMs);
       // The pool gives the wrapper anew each time; what it wraps stays the same.
       if (!prepared.has(connection.connection)) {
         try {
@@ -149,7 +140,7 @@ async function openPool(
 
 function dressed(
   connection: PoolConnection,
-  mysql: Mysql,
+  integer: typeof TypedParameter.BIGINT,
   translate: (error: unknown) => StoreError,
   statementMs: number,
 ): ServerConnection {
@@ -161,7 +152,7 @@ function dressed(
         .map(bindable)
         .map((value) =>
           Number.isInteger(value)
-            ? mysql.TypedParameter.BIGINT(value as number)
+            ? integer(value as number)
             : value instanceof Uint8Array
               ? Buffer.from(value.buffer, value.byteOffset, value.byteLength)
               : value,

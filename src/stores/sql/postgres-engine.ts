@@ -1,5 +1,4 @@
 import { readFile } from "node:fs/promises";
-import { setTimeout } from "node:timers/promises";
 import { PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, sql, type Dialect, type Driver } from "kysely";
 import type { PoolClient } from "pg";
 import { StoreError } from "../../core/errors.ts";
@@ -7,6 +6,7 @@ import type { ServerAddress } from "../server-address.ts";
 import { bindable } from "./bindable.ts";
 import type { SqlEngine } from "./engine.ts";
 import { loadDriver } from "./load-driver.ts";
+import { waitForMigrationLock } from "./migration-lock.ts";
 import { isDeadlock, postgresError, survives } from "./postgres-error.ts";
 import {
   DEFAULT_SERVER_TIMEOUTS,
@@ -26,10 +26,10 @@ const BEGIN: BeginStatements = {
 };
 /** Types that the driver gives as text, because they may be larger than a number holds: ours are not. */
 const INT8 = 20;
+/** Of several statements at once, and of others that ask for nothing, the driver says neither. */
+const CHANGING: readonly string[] = ["INSERT", "UPDATE", "DELETE"];
 /** All migrations of a database wait for this; any number that nobody else uses. */
 const MIGRATION_LOCK = 0x6d6e_6574;
-const LOCK_PATIENCE_MS = 60_000;
-const LOCK_PAUSE_MS = 50;
 
 /** PostgreSQL 12 and later, by the package `pg`. */
 export function postgresEngine(
@@ -68,17 +68,12 @@ export function postgresEngine(
             `The database ${address.database} cannot hold every character: make it with the encoding UTF8.`,
           );
         }
-        for (const patience = performance.now() + LOCK_PATIENCE_MS; ; await setTimeout(LOCK_PAUSE_MS)) {
-          // Asked again and again rather than waited for, because nothing that waits for a server waits for ever.
+        await waitForMigrationLock(async () => {
           const lock = await sql<{ got: boolean }>`
             select pg_try_advisory_xact_lock(${sql.lit(MIGRATION_LOCK)}) as got`.execute(trx);
-          if (lock.rows[0]?.got === true) return work(trx);
-          if (performance.now() > patience) {
-            throw new StoreError("MNET_STORE_UNAVAILABLE", "Another process is migrating the database.", {
-              retryable: true,
-            });
-          }
-        }
+          return lock.rows[0]?.got === true;
+        });
+        return work(trx);
       }),
     mustRepeat: isDeadlock,
     // Old versions of rows stay in the files until the server cleans up, and in its log of writes; nobody can order that.
@@ -118,7 +113,7 @@ async function openPool(
     application_name: "mnet",
     ...(schema !== undefined && { options: `-c search_path=${schema}` }),
     types: {
-      getTypeParser: ((oid: number, format?: "text") =>
+      getTypeParser: ((oid: number, format?: "text"): unknown =>
         oid === INT8 ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
     },
   });
@@ -143,8 +138,7 @@ function dressed(client: PoolClient, translate: (error: unknown) => StoreError, 
           ...(values.length > 0 && { values }),
           ...(!isSchemaChange(text) && { query_timeout: statementMs }),
         });
-        // Of several statements there are several results, and none is asked for.
-        return command === "SELECT" || rowCount === undefined ? { rows: rows ?? [] } : { rows, changes: rowCount ?? 0 };
+        return CHANGING.includes(command) ? { rows, changes: rowCount ?? 0 } : { rows };
       } catch (error) {
         if (!survives(error)) isLost = true;
         throw translate(error);
