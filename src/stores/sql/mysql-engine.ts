@@ -10,7 +10,6 @@ import { waitForMigrationLock } from "./migration-lock.ts";
 import { isDeadlock, mysqlError, survives } from "./mysql-error.ts";
 import {
   DEFAULT_SERVER_TIMEOUTS,
-  isSchemaChange,
   ServerDriver,
   type BeginStatements,
   type ServerConnection,
@@ -43,7 +42,7 @@ export function mysqlEngine(
   maxConnections: number,
   timeouts: ServerTimeouts = DEFAULT_SERVER_TIMEOUTS,
 ): SqlEngine {
-  const driver = new ServerDriver(() => openPool(address, maxConnections, timeouts), BEGIN);
+  const driver = new ServerDriver(() => openPool(address, maxConnections, timeouts), BEGIN, timeouts);
   return {
     dialect: dialectOf(() => driver),
     swiftDialect: dialectOf(() => driver.swift()),
@@ -97,7 +96,7 @@ const dialectOf = (createDriver: () => Driver): Dialect => ({
 async function openPool(
   { host, port, socket, user, password, database, tls }: ServerAddress,
   maxConnections: number,
-  { connectMs, statementMs }: ServerTimeouts,
+  { connectMs }: ServerTimeouts,
 ): Promise<ServerPool> {
   const mysql = await loadDriver("mysql2", () => import("mysql2/promise"));
   const translate = (error: unknown): StoreError => mysqlError(error, `${database} on ${socket ?? host}`);
@@ -121,7 +120,7 @@ async function openPool(
   return {
     async connect() {
       const connection = await pool.getConnection().catch(rethrow(translate));
-      const one = dressed(connection, mysql.TypedParameter.BIGINT, translate, statementMs);
+      const one = dressed(connection, mysql.TypedParameter.BIGINT, translate);
       // The pool gives the wrapper anew each time; what it wraps stays the same.
       if (!prepared.has(connection.connection)) {
         try {
@@ -142,7 +141,6 @@ function dressed(
   connection: PoolConnection,
   integer: typeof TypedParameter.BIGINT,
   translate: (error: unknown) => StoreError,
-  statementMs: number,
 ): ServerConnection {
   let isLost = false;
   return {
@@ -157,12 +155,11 @@ function dressed(
               ? Buffer.from(value.buffer, value.byteOffset, value.byteLength)
               : value,
         );
-      const options = { sql: text, ...(!isSchemaChange(text) && { timeout: statementMs }) };
       try {
         const [result] = await (values.length > 0
           ? // Values travel apart from the statement: nothing is escaped, so nothing can be escaped wrongly (SEC-057).
-            connection.execute({ ...options, values })
-          : connection.query(options));
+            connection.execute(text, values)
+          : connection.query(text));
         if (Array.isArray(result)) return { rows: result };
         return { rows: [], changes: result.affectedRows };
       } catch (error) {

@@ -10,7 +10,6 @@ import { waitForMigrationLock } from "./migration-lock.ts";
 import { isDeadlock, postgresError, survives } from "./postgres-error.ts";
 import {
   DEFAULT_SERVER_TIMEOUTS,
-  isSchemaChange,
   ServerDriver,
   type BeginStatements,
   type ServerConnection,
@@ -37,7 +36,7 @@ export function postgresEngine(
   maxConnections: number,
   timeouts: ServerTimeouts = DEFAULT_SERVER_TIMEOUTS,
 ): SqlEngine {
-  const driver = new ServerDriver(() => openPool(address, maxConnections, timeouts), BEGIN);
+  const driver = new ServerDriver(() => openPool(address, maxConnections, timeouts), BEGIN, timeouts);
   return {
     dialect: dialectOf(() => driver),
     swiftDialect: dialectOf(() => driver.swift()),
@@ -92,7 +91,7 @@ const dialectOf = (createDriver: () => Driver): Dialect => ({
 async function openPool(
   { host, port, socket, user, password, database, schema, tls }: ServerAddress,
   maxConnections: number,
-  { connectMs, statementMs }: ServerTimeouts,
+  { connectMs }: ServerTimeouts,
 ): Promise<ServerPool> {
   const { default: pg } = await loadDriver("pg", () => import("pg"));
   const translate = (error: unknown): StoreError => postgresError(error, `${database} on ${socket ?? host}`);
@@ -121,12 +120,12 @@ async function openPool(
   pool.on("error", () => undefined);
   pool.on("connect", (client) => client.on("error", () => undefined));
   return {
-    connect: async () => dressed(await pool.connect().catch(rethrow(translate)), translate, statementMs),
+    connect: async () => dressed(await pool.connect().catch(rethrow(translate)), translate),
     end: () => pool.end(),
   };
 }
 
-function dressed(client: PoolClient, translate: (error: unknown) => StoreError, statementMs: number): ServerConnection {
+function dressed(client: PoolClient, translate: (error: unknown) => StoreError): ServerConnection {
   let isLost = false;
   return {
     async run(text, parameters) {
@@ -136,7 +135,6 @@ function dressed(client: PoolClient, translate: (error: unknown) => StoreError, 
           text,
           // Without parameters the driver may send several statements at once, which `begin` makes use of.
           ...(values.length > 0 && { values }),
-          ...(!isSchemaChange(text) && { query_timeout: statementMs }),
         });
         return CHANGING.includes(command) ? { rows, changes: rowCount ?? 0 } : { rows };
       } catch (error) {
