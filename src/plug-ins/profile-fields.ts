@@ -54,7 +54,8 @@ export function importProfile(user: XmlRpcStruct, importFields: readonly string[
   const optional: { [Column in OptionalColumn]?: string } = {};
   const other: Record<string, string> = {};
   for (const [column, value] of Object.entries(user)) {
-    if (!allowed.has(column) || FORCED_COLUMNS.has(column) || !mayTravel(column)) continue;
+    // Whether there is a picture is nothing to keep: it is fetched.
+    if (!allowed.has(column) || FORCED_COLUMNS.has(column) || !mayTravel(column) || column === "picture") continue;
     const told = textOf(value);
     if (told === undefined) continue;
     if (isOptional(column)) {

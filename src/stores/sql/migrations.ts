@@ -176,7 +176,7 @@ export const MIGRATIONS: readonly Migration[] = [
         .addColumn("peer", integer, (column) => column.notNull())
         .addColumn("course", integer, (column) => column.notNull())
         .addColumn("username", exact(255), (column) => column.notNull())
-        .addColumn("method", exact(255), (column) => column.notNull())
+        .addColumn("method", exact(100), (column) => column.notNull())
         .addColumn("role_name", text, (column) => column.notNull())
         .addColumn("changed_at", integer)
         .addPrimaryKeyConstraint(`${tables.remote_enrolment}_key`, ["peer", "course", "username", "method"]),
@@ -209,9 +209,9 @@ export function compileMigration(
   columns: ColumnTypes,
 ): readonly CompiledQuery[] {
   const record = sql`insert into ${sql.table(tables.migration)} (${sql.ref("name")}) values (${sql.lit(migration.name)})`;
-  return [...migration.statements(db, tables, columns), withoutParameters(record, db)].map((statement) =>
-    statement.compile(),
-  );
+  return [...migration.statements(db, tables, columns), withoutParameters(record, db)]
+    .map((statement) => statement.compile())
+    .map((query) => (query.sql.startsWith("create table ") ? { ...query, sql: query.sql + columns.tableEnd } : query));
 }
 
 const withoutParameters = (statement: ReturnType<typeof sql>, db: Kysely<Schema>): Compilable => ({
