@@ -264,7 +264,17 @@ export async function startHost(
   const ownKeys = createKeys({ ring: keys, store: peerStore, directory, client, callsPeers: enabled });
   const maintenance = new Maintenance({
     tasks: [
-      ...pruneTasks({ ...store, replay: configuration.replay }, clock, configuration.keys.generations),
+      ...pruneTasks(
+        {
+          keys: store.keys,
+          replay: configuration.replay,
+          log: store.log,
+          tokens: store.tokens,
+          sessions: store.sessions,
+        },
+        clock,
+        configuration.keys.generations,
+      ),
       { name: "warn-of-expiring-keys", run: (signal) => keyExpiry.warn(signal) },
       { name: "retry-proofs", run: async (signal) => (enabled ? strangers?.retryProofs(signal) : undefined) },
       { name: "write-stats", run: () => statistics.flush() },
