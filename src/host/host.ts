@@ -265,7 +265,13 @@ export async function startHost(
   const maintenance = new Maintenance({
     tasks: [
       ...pruneTasks(
-        { keys: store.keys, replay: configuration.replay, log: store.log },
+        {
+          keys: store.keys,
+          replay: configuration.replay,
+          log: store.log,
+          tokens: store.tokens,
+          sessions: store.sessions,
+        },
         clock,
         configuration.keys.generations,
       ),

@@ -128,7 +128,7 @@ export class Maintenance {
 
 /** Forgets what the store keeps and nobody needs any more. */
 export function pruneTasks(
-  store: Pick<Store, "keys" | "replay" | "log">,
+  store: Pick<Store, "keys" | "replay" | "log" | "tokens" | "sessions">,
   clock: Clock,
   generations: number,
 ): readonly MaintenanceTask[] {
