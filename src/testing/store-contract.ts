@@ -2,10 +2,16 @@ import type { Store } from "../host/store.ts";
 import type { ContractCase } from "./contract-case.ts";
 import { REPLAY_CHECKS } from "./replay-contract.ts";
 import { onFreshPlace, type Check, type Checks } from "./store-contract/check.ts";
+import { ACCESS_CHECKS } from "./store-contract/access.ts";
 import { KEY_CHECKS } from "./store-contract/keys.ts";
 import { LOG_CHECKS } from "./store-contract/log.ts";
+import { OUTBOX_CHECKS } from "./store-contract/outbox.ts";
 import { PEER_CHECKS } from "./store-contract/peers.ts";
+import { REMOTE_COURSE_CHECKS } from "./store-contract/remote-courses.ts";
+import { RUN_CHECKS } from "./store-contract/runs.ts";
+import { SESSION_CHECKS } from "./store-contract/sessions.ts";
 import { STATS_CHECKS } from "./store-contract/stats.ts";
+import { TOKEN_CHECKS } from "./store-contract/tokens.ts";
 import { wholeStoreChecks } from "./store-contract/whole-store.ts";
 
 /**
@@ -26,6 +32,12 @@ export function storeContract(open: (place: string) => Promise<Store>): readonly
     ...ofStore("replay", REPLAY_CHECKS),
     ...STATS_CHECKS,
     ...LOG_CHECKS,
+    ...TOKEN_CHECKS,
+    ...SESSION_CHECKS,
+    ...ACCESS_CHECKS,
+    ...OUTBOX_CHECKS,
+    ...REMOTE_COURSE_CHECKS,
+    ...RUN_CHECKS,
   };
   return Object.entries(checks).map(([name, check]) => ({
     name,

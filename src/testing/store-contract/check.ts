@@ -59,8 +59,13 @@ export async function onFreshPlace(
 }
 
 /** Lets all contenders begin before any can end, half of them on each store. */
-export function race<T>(run: (store: Store, index: number) => Promise<T>, store: Store, other: Store): Promise<T[]> {
-  return Promise.all(Array.from({ length: CONTENDERS }, (_, index) => run(index % 2 === 0 ? store : other, index)));
+export function race<T>(
+  run: (store: Store, index: number) => Promise<T>,
+  store: Store,
+  other: Store,
+  contenders = CONTENDERS,
+): Promise<T[]> {
+  return Promise.all(Array.from({ length: contenders }, (_, index) => run(index % 2 === 0 ? store : other, index)));
 }
 
 export async function everyPage<T>(read: (after: Cursor | undefined) => Promise<Page<T>>): Promise<readonly T[]> {
