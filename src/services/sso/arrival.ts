@@ -168,7 +168,6 @@ const refusal = (
 
 /** What the home site's refusal means to the one who stands here. */
 function authorisationFailed(peer: Peer, error: unknown): SsoError {
-  const because = error instanceof Error ? ` (${error.message})` : "";
   if (error instanceof CallError && error.code === "MNET_CALL_NOT_SUBSCRIBED") {
     return refusal(
       "MNET_SSO_NOT_CONFIGURED",
@@ -183,7 +182,7 @@ function authorisationFailed(peer: Peer, error: unknown): SsoError {
       "MNET_SSO_IDP_FAILED",
       peer,
       "there",
-      `${peer.wwwroot} could not be asked who the user is${because}.`,
+      `${peer.wwwroot} could not be asked who the user is.`,
       error,
     );
   }
@@ -215,6 +214,6 @@ function authorisationFailed(peer: Peer, error: unknown): SsoError {
         error,
       );
     default:
-      return refusal("MNET_SSO_TOKEN_REFUSED", peer, "there", `${peer.wwwroot} refused the token${because}.`, error);
+      return refusal("MNET_SSO_TOKEN_REFUSED", peer, "there", `${peer.wwwroot} refused the token.`, error);
   }
 }
