@@ -133,9 +133,9 @@ export async function ssoNetwork(): Promise<SsoNetwork> {
           return session && accounts.find(session.accountId);
         },
         asks: async (other, method, params) =>
-          (await host.call(await host.peers.get(other.wwwroot), `auth/mnet/auth.php/${method}`, params, {
+          host.call<XmlRpcValue>(await host.peers.get(other.wwwroot), `auth/mnet/auth.php/${method}`, params, {
             unchecked: true,
-          })) as XmlRpcValue,
+          }),
       };
       return site;
     },
@@ -230,9 +230,9 @@ export async function pair({
     browser,
     jump: async (path, options) => browser.get(await link(path), options),
     async landUrl(path) {
-      const { status, text, header } = await browser.get(await link(path), { followRedirects: false });
-      if (status !== 303) throw new Error(`The jump was answered with ${status}: ${text}`);
-      return header("location")!;
+      const page = await browser.get(await link(path), { followRedirects: false });
+      if (page.status !== 303) throw new Error(`The jump was answered with ${page.status}: ${page.text}`);
+      return page.header("location")!;
     },
     [Symbol.asyncDispose]: () => all[Symbol.asyncDispose](),
   };

@@ -131,11 +131,19 @@ export class Arrivals {
   #tellEnrolments(peer: Peer, username: string, account: Account): void {
     const { enrolments } = this.#configuration;
     if (!enrolments) return;
+    const tell = async (signal: AbortSignal): Promise<void> => {
+      const courses = userCourseFields(await enrolments.ofAccount(account), this.#site.wwwroot);
+      await this.#site.call(peer, idpMethods.update_enrolments, { username, courses }, signal);
+    };
     this.#site.background.run(() =>
-      this.#site.run(async (signal) => {
-        const courses = userCourseFields(await enrolments.ofAccount(account), this.#site.wwwroot);
-        await this.#site.call(peer, idpMethods.update_enrolments, { username, courses }, signal);
-      }),
+      this.#site.run((signal) =>
+        tell(signal).catch((error: unknown) => {
+          // A call that failed has told so itself.
+          if (error instanceof Error && !MnetError.is(error)) {
+            this.#remark(peer, `It was not told of the courses of ${username}: ${error.message}`);
+          }
+        }),
+      ),
     );
   }
 
@@ -178,13 +186,7 @@ function authorisationFailed(peer: Peer, error: unknown): SsoError {
     );
   }
   if (!(error instanceof RemoteFault)) {
-    return refusal(
-      "MNET_SSO_IDP_FAILED",
-      peer,
-      "there",
-      `${peer.wwwroot} could not be asked who the user is.`,
-      error,
-    );
+    return refusal("MNET_SSO_IDP_FAILED", peer, "there", `${peer.wwwroot} could not be asked who the user is.`, error);
   }
   switch (error.faultCode) {
     case 702:

@@ -169,13 +169,12 @@ describe("the jump", () => {
   it("SEC-061 tokens are 160 bits from the host's random source, never twice, and only their hash is kept", async () => {
     await using sites = await pair();
     const kept: string[] = [];
-    const { issue } = sites.a.store.tokens;
-    Object.assign(sites.a.store.tokens, {
-      issue: (token: Parameters<typeof issue>[0]) => {
-        kept.push(JSON.stringify(token));
-        return issue(token);
-      },
-    });
+    const { tokens: tokenStore } = sites.a.store;
+    const issue = tokenStore.issue.bind(tokenStore);
+    tokenStore.issue = (token) => {
+      kept.push(JSON.stringify(token));
+      return issue(token);
+    };
     const tokens = new Set<string>();
     for (let round = 0; round < 20; round += 1) {
       tokens.add(new URL(await sites.landUrl()).searchParams.get("token")!);
