@@ -133,9 +133,9 @@ export async function ssoNetwork(): Promise<SsoNetwork> {
           return session && accounts.find(session.accountId);
         },
         asks: async (other, method, params) =>
-          host.call<XmlRpcValue>(await host.peers.get(other.wwwroot), `auth/mnet/auth.php/${method}`, params, {
+          (await host.call(await host.peers.get(other.wwwroot), `auth/mnet/auth.php/${method}`, params, {
             unchecked: true,
-          }),
+          })) as XmlRpcValue,
       };
       return site;
     },

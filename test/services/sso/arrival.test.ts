@@ -128,10 +128,10 @@ describe("who she is", () => {
         },
       },
       {
-        spoilAccounts: ({ createRemote }) => ({
+        spoilAccounts: (accounts) => ({
           createRemote(home, username, profile) {
             given.push({ profile, home: home.wwwroot, username });
-            return createRemote(home, username, profile);
+            return accounts.createRemote(home, username, profile);
           },
         }),
       },
@@ -182,10 +182,10 @@ describe("what she brings", () => {
     await using sites = await scriptedPair(
       { user },
       {
-        spoilAccounts: ({ createRemote }) => ({
+        spoilAccounts: (accounts) => ({
           createRemote(home, username, profile) {
             given = profile;
-            return createRemote(home, username, profile);
+            return accounts.createRemote(home, username, profile);
           },
         }),
       },
@@ -357,7 +357,7 @@ describe("what she brings", () => {
         ] as const) {
           const idpSees = await idp.host.peers.get(b.wwwroot);
           const outcome = await idp.host
-            .call(idpSees, `auth/mnet/auth.php/${method}`, params as never, { unchecked: true })
+            .call(idpSees, `auth/mnet/auth.php/${method}`, params, { unchecked: true })
             .catch((error: unknown) => (error as { faultCode: number }).faultCode);
           // Nobody is there: false, nothing done, or fault 1 or 3, but never a failure.
           expect([method, outcome]).not.toEqual([method, 17]);

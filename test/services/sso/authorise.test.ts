@@ -219,9 +219,9 @@ describe("user_authorise", () => {
       let isOver = false;
       await using sites = await pair({
         alpha: {
-          spoilAccounts: ({ find, profile }) => ({
-            find: async (id) => (isOver && change === "gone" ? undefined : find(id)),
-            profile: async (account) => ({ ...(await profile(account)), ...(isOver && { email: "" }) }),
+          spoilAccounts: (accounts) => ({
+            find: async (id) => (isOver && change === "gone" ? undefined : accounts.find(id)),
+            profile: async (account) => ({ ...(await accounts.profile(account)), ...(isOver && { email: "" }) }),
           }),
         },
       });
@@ -281,7 +281,7 @@ describe("user_authorise", () => {
       const told =
         (await everythingTold(a)) +
         (await everythingTold(b)) +
-        JSON.stringify(pages.map(({ text, header }) => [text, header("set-cookie")]));
+        JSON.stringify(pages.map((page) => [page.text, page.header("set-cookie")]));
       expect(told).toContain("sso.landed");
       expect(told).toContain("MNET_SSO_TOKEN_REFUSED");
       for (const token of [good, late, killed, stolen]) expect(told).not.toContain(token);

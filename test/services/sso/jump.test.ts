@@ -112,7 +112,11 @@ describe("the jump", () => {
         await a.login(browser, "ada", { actingAs: true });
         break;
       case "a user of another site": {
-        const visitor = await a.accounts.createRemote(peer, "ada", ADA);
+        const visitor = await a.accounts.createRemote(peer, "ada", {
+          email: "a@b.test",
+          firstname: "Ada",
+          lastname: "Byron",
+        });
         a.accounts.setMayRoam(visitor, true);
         await a.sessions.login(browser, a.host, visitor);
         break;

@@ -309,10 +309,9 @@ describe("a landing while somebody else is logged in", () => {
           await network.clock.advance(5 * 60_000);
           return browser.post(action.href, {}, stay);
         },
-        async "without the cookie"({ browser, b }, action) {
+        async "without the cookie"({ browser }, action) {
           const { session } = browser.cookies(action.href);
           const cookie = `session=${session}`;
-          void b;
           return browser.post(action.href, {}, { ...stay, headers: { cookie } });
         },
         async "with two cookies"({ browser }, action) {

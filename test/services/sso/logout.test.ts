@@ -304,7 +304,7 @@ describe("several processes", () => {
     const file = `sqlite:${join(directory, "a.db")}`;
     try {
       await using sites = await pair({ alpha: { host: { store: openStore(file) } } });
-      const { a, b, network, all } = sites;
+      const { a, b, network } = sites;
       await sites.jump();
       network.fail(b.host.wwwroot, "unreachable");
       await a.host.sso.logout(a.sessions.all()[0]!.id);
@@ -322,7 +322,6 @@ describe("several processes", () => {
       expect(jobsDone).toBe(1);
       expect(b.sessions.all()).toEqual([]);
       expect(((await next.maintain()) as { readonly jobsDone?: number }).jobsDone ?? 0).toBe(0);
-      void all;
       await next.close();
     } finally {
       rmSync(directory, { recursive: true });
