@@ -48,7 +48,8 @@ async function slowestLogout(store: ReturnType<typeof memoryStore>): Promise<num
       await home.peers.setServices(peer, { sso_idp: "both", sso_sp: "both" });
       links.push(home.sso.linkTo(peer));
     }
-    const ada = (await accounts.findByUsername("ada"))!;
+    const ada = await accounts.findByUsername("ada");
+    if (!ada) throw new Error("There is no ada.");
     let slowest = 0;
     for (let round = 0; round < LOGOUTS; round += 1) {
       // Nobody goes to so many sites at once; a minute later she may again.

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { exportProfile, importProfile, isComplete } from "../../src/plug-ins/profile-fields.ts";
 import { mayTravel } from "../../src/peer/profile-columns.ts";
-import type { XmlRpcStruct, XmlRpcValue } from "../../src/xmlrpc/value.ts";
+import type { XmlRpcValue } from "../../src/xmlrpc/value.ts";
 
 const NEVER = [
   "id",
@@ -88,7 +88,7 @@ describe("what is taken over", () => {
     const listed = ["city", "country", "lang", "description", "x", "id"];
     fc.assert(
       fc.property(fc.dictionary(columns, value), (user) => {
-        const profile = importProfile(user as XmlRpcStruct, listed);
+        const profile = importProfile(user, listed);
         const {
           email,
           firstname,

@@ -132,10 +132,10 @@ export async function ssoNetwork(): Promise<SsoNetwork> {
           const session = sessions.all().find((one) => one.id === id);
           return session && accounts.find(session.accountId);
         },
-        asks: async (other, method, params) =>
-          (await host.call(await host.peers.get(other.wwwroot), `auth/mnet/auth.php/${method}`, params, {
-            unchecked: true,
-          })) as XmlRpcValue,
+        async asks(other, method, params) {
+          const peer = await host.peers.get(other.wwwroot);
+          return host.call(peer, `auth/mnet/auth.php/${method}`, params, { unchecked: true });
+        },
       };
       return site;
     },

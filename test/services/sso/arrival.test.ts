@@ -689,13 +689,13 @@ describe("network servers", () => {
     await using sites = await pair({ alpha: { spoilAccounts: () => ({ mayRoam: async (_, to) => to.id % 7 !== 0 }) } });
     const { a, b } = sites;
     const template = (await a.store.peers.find((await a.peer(b)).id))!;
-    const { id: _id, version: _version, ...rest } = template as typeof template & { version?: unknown };
+    const { id: _id, version: _version, ...rest } = template;
     for (let n = 0; n < 300; n += 1) {
       const wwwroot = `https://peer${n}.test` as typeof template.wwwroot;
       await a.store.peers.insert({
         ...rest,
         wwwroot,
-        canonical: `peer${n}.test` as never,
+        canonical: `peer${n}.test`,
         name: `<b>Peer ${299 - n}`,
         certificate: template.certificate,
         ...(n % 3 === 0 && { services: {} }),
