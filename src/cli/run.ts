@@ -9,6 +9,7 @@ import { callCommand } from "./site/call-command.ts";
 import { keysCommand } from "./site/keys-command.ts";
 import { logCommand } from "./site/log-command.ts";
 import { maintainCommand } from "./site/maintain-command.ts";
+import { migrateCommand } from "./site/migrate-command.ts";
 import { peersCommand } from "./site/peers-command.ts";
 import { servicesCommand } from "./site/services-command.ts";
 import { statsCommand } from "./site/stats-command.ts";
@@ -53,6 +54,7 @@ export async function run(argv: readonly string[], io: CliIo): Promise<ExitCode>
     logCommand,
     statsCommand,
     maintainCommand,
+    migrateCommand,
   ];
   for (const make of commands) {
     // Added rather than made by the program, so the settings have to be handed down.

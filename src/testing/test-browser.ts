@@ -104,6 +104,7 @@ export function testBrowser(options: {
     const redirects: string[] = [];
     let url = new URL(start);
     let body = form === undefined ? undefined : new URLSearchParams(form).toString();
+    let origin = headers["origin"] ?? (body === undefined ? undefined : url.origin);
     for (;;) {
       const cookie = Object.entries(cookiesFor(url)).map(([name, value]) => `${name}=${value}`);
       const response =
@@ -113,9 +114,10 @@ export function testBrowser(options: {
           headers: {
             host: url.host,
             "user-agent": userAgent,
-            ...(body === undefined ? {} : { origin: url.origin, "content-type": "application/x-www-form-urlencoded" }),
+            ...(body === undefined ? {} : { "content-type": "application/x-www-form-urlencoded" }),
             ...(cookie.length === 0 ? {} : { cookie: cookie.join("; ") }),
             ...headers,
+            origin,
           },
           body: Buffer.from(body ?? ""),
           remoteAddress: "127.0.0.1",
@@ -128,7 +130,7 @@ export function testBrowser(options: {
         if (redirects.length === MAXIMUM_REDIRECTS) throw new Error(`${start} redirects without end.`);
         url = new URL(location, url);
         redirects.push(url.href);
-        if (response.status !== 307 && response.status !== 308) body = undefined;
+        if (response.status !== 307 && response.status !== 308) body = origin = undefined;
         continue;
       }
       return {

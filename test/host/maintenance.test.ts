@@ -354,7 +354,7 @@ describe("automatic maintenance", () => {
   it("is the default, and rotates the key", async () => {
     const { host, clock, told } = await automatic({ maintenance: undefined });
     await clock.advance(MINUTE_MS);
-    await vi.waitFor(() => expect(told.map(({ type }) => type)).toContain("key.rotated"));
+    await vi.waitFor(() => expect(told.map(({ type }) => type)).toContain("key.rotated"), { timeout: 20_000 });
     await host.close();
   });
 
@@ -397,7 +397,7 @@ describe("automatic maintenance", () => {
     };
     const { host, clock, told } = await automatic({ transport: never });
     await clock.advance(MINUTE_MS);
-    await vi.waitFor(() => expect(told.map(({ type }) => type)).toContain("key.rotated"));
+    await vi.waitFor(() => expect(told.map(({ type }) => type)).toContain("key.rotated"), { timeout: 20_000 });
     await host.close();
     expect(told.map(({ type }) => type)).not.toContain("maintenance.failed");
   });

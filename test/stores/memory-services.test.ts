@@ -19,7 +19,7 @@ async function growth(bound: number, add: (number: number) => Promise<unknown>):
   return usedHeap() - early;
 }
 
-describe("what a memory store keeps for services is bounded", () => {
+describe("what a memory store keeps for services is bounded", { timeout: 90_000 }, () => {
   test("SEC-084 tokens: 100,000, without those that expire first", async () => {
     expect(MEMORY_TOKENS).toBe(100_000);
     const tokens = memoryTokenStore();

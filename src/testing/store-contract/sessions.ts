@@ -139,17 +139,20 @@ export const SESSION_CHECKS: Checks = {
     for (const one of given) await store.sessions.save(one);
     const usernames = ["user 3", "user 1", "user 2", "user 1", "nobody"];
     const extended = await other.sessions.extend({ role: "idp", peer: ONE, usernames }, START + 50, START);
-    assert.deepEqual(extended, ["session 1", "session 3"]);
+    assert.deepEqual(extended, [
+      { username: "user 1", sessionId: "session 1" },
+      { username: "user 3", sessionId: "session 3" },
+    ]);
     assert.deepEqual(await all(store), [{ ...session(1), expiresAt: START + 50 }, ...given.slice(1)]);
     assert.deepEqual(await store.sessions.extend({ role: "idp", peer: ONE, usernames: [] }, START + 50, START), []);
   },
-  "sessions: extend takes many names in one go, and tells each session once": async (store) => {
+  "sessions: extend takes many names in one go, and tells of each session": async (store) => {
     const names = Array.from({ length: 450 }, (_, index) => `user ${index}`);
     for (const index of names.keys()) await store.sessions.save({ ...session(index), sessionId: `s${index >> 1}` });
     const extended = await store.sessions.extend({ role: "idp", peer: ONE, usernames: names }, START + 5000, START);
     assert.deepEqual(
       extended,
-      Array.from({ length: 225 }, (_, index) => `s${index}`),
+      names.map((username, index) => ({ username, sessionId: `s${index >> 1}` })),
     );
     for (const { expiresAt } of await all(store)) assert.equal(expiresAt, START + 5000);
   },
@@ -161,7 +164,7 @@ export const SESSION_CHECKS: Checks = {
         assert.deepEqual(await all(other, match), [given], JSON.stringify(text));
       }
       const whom = { role: "idp", peer: ONE, usernames: [text] } as const;
-      assert.deepEqual(await other.sessions.extend(whom, START + 5000, START), [text]);
+      assert.deepEqual(await other.sessions.extend(whom, START + 5000, START), [{ username: text, sessionId: text }]);
       assert.deepEqual(await store.sessions.take({ username: text }), [{ ...given, expiresAt: START + 5000 }]);
     }
   },
