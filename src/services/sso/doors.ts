@@ -57,7 +57,7 @@ export class Doors {
     }
     const peer = await this.#jump.peerOf(parameters);
     const mark = boundTo("jump", String(peer.id), session.id);
-    const wasAsked = browser.method === "POST" && isSame(mark, this.#asked.read(browser));
+    const wasAsked = browser.method === "POST" && isOwnForm(browser) && isSame(mark, this.#asked.read(browser));
     if ((strictJumps && isSentByAnotherSite(browser) && !wasAsked) || (browser.method === "POST" && !wasAsked)) {
       const account = await accounts.find(session.accountId);
       this.#asked.set(browser, mark);
@@ -68,6 +68,11 @@ export class Doors {
   }
 
   async #arrive(browser: Browser<never>, signal: AbortSignal): Promise<HttpResponse> {
+    if (browser.method === "POST" && !isOwnForm(browser)) {
+      throw new SsoError("MNET_SSO_CONFIRMATION_NEEDED", "The confirmation came from a page of another site.", {
+        side: "there",
+      });
+    }
     const landed = await (browser.method === "POST"
       ? this.#landing.confirm(browser)
       : this.#landing.land(browser, signal));
@@ -131,3 +136,10 @@ function refuseUnlessNavigation(browser: Browser<never>): void {
 /** `none`: typed, or from a bookmark or a mail. A browser that does not tell may come from anywhere. */
 const isSentByAnotherSite = (browser: Browser<never>): boolean =>
   !["same-origin", "none"].includes(browser.header("sec-fetch-site") ?? "unknown");
+
+/**
+ * Whether an answer was given on our own page. A neighbour, such as another port or subdomain, is another site, although
+ * cookies with `SameSite` go along from there. A browser that does not tell has proved enough with the cookie.
+ */
+const isOwnForm = (browser: Browser<never>): boolean =>
+  ["same-origin", undefined].includes(browser.header("sec-fetch-site"));
