@@ -61,7 +61,8 @@ export class Doors {
     // The code that stands in the form belongs to the secret in the cookie: a neighbour's page knows neither.
     const codeOf = (secret: string): string => boundTo("jump", String(peer.id), session.id, secret);
     const secret = this.#asked.read(browser);
-    const wasAsked = isAnswer && secret !== undefined && isSame(codeOf(secret), parameters.get("confirm"));
+    const wasAsked =
+      isAnswer && isOwnForm(browser) && secret !== undefined && isSame(codeOf(secret), parameters.get("confirm"));
     if (!wasAsked && (isAnswer || (strictJumps && isSentByAnotherSite(browser)))) {
       const account = await accounts.find(session.accountId);
       const fresh = newBrowserSecret(this.#site.random);
@@ -75,6 +76,11 @@ export class Doors {
   }
 
   async #arrive(browser: Browser<never>, signal: AbortSignal): Promise<HttpResponse> {
+    if (browser.method === "POST" && !isOwnForm(browser)) {
+      throw new SsoError("MNET_SSO_CONFIRMATION_NEEDED", "The confirmation came from a page of another site.", {
+        side: "there",
+      });
+    }
     const landed = await (browser.method === "POST"
       ? this.#landing.confirm(browser)
       : this.#landing.land(browser, signal));
@@ -157,3 +163,10 @@ const isSentFromElsewhere = (browser: Browser<never>): boolean =>
 /** The same, in doubt yes: a browser that does not tell may come from anywhere. */
 const isSentByAnotherSite = (browser: Browser<never>): boolean =>
   !["same-origin", "none"].includes(browser.header("sec-fetch-site") ?? "unknown");
+
+/**
+ * Whether an answer was given on our own page. A neighbour, such as another port or subdomain, is another site, although
+ * cookies with `SameSite` go along from there. A browser that does not tell has proved enough with the cookie.
+ */
+const isOwnForm = (browser: Browser<never>): boolean =>
+  ["same-origin", undefined].includes(browser.header("sec-fetch-site"));
