@@ -1,8 +1,9 @@
 import { Option, type Command } from "commander";
 import { Certificate } from "../../crypto/certificate.ts";
 import type { KeyOptions } from "../../host/host-options.ts";
-import { startHost, type Host } from "../../host/host.ts";
+import { startHost, type HostWith } from "../../host/host.ts";
 import type { Store } from "../../host/store.ts";
+import { ssoAdministration } from "../../services/sso/administration.ts";
 import { systemMethods } from "../../services/system/system-methods.ts";
 import { openStore } from "../../stores/open-store.ts";
 import { UsageError } from "../usage-error.ts";
@@ -44,11 +45,14 @@ export function withSiteOptions(command: Command): Command {
     );
 }
 
+/** The site as a command sees it: with what can be administered without the application. */
+export type OpenSite = HostWith<readonly [ReturnType<typeof ssoAdministration>]>;
+
 /**
  * Opens the site's store and works on it as one more process of the site. It answers nobody: if a peer asks back, the
  * site's server has to be up.
  */
-export async function withSite<T>(options: SiteOptions, work: (host: Host) => Promise<T>): Promise<T> {
+export async function withSite<T>(options: SiteOptions, work: (host: OpenSite) => Promise<T>): Promise<T> {
   const store = openSiteStore(options);
   const current = await openedKey(store);
   const wwwroot = options.wwwroot ?? current?.site;
@@ -65,13 +69,14 @@ export async function withSite<T>(options: SiteOptions, work: (host: Host) => Pr
       keys: current && policyOf(current),
       network: { allowAddresses: addressesOf(options) },
       maintenance: "manual",
+      services: [ssoAdministration()],
     },
     systemMethods,
     // The boxes that are ticked here are for the services of the application, which only its own process knows.
     { knowsEveryService: true },
   );
   try {
-    return await work(host);
+    return await work(host as OpenSite);
   } finally {
     await host.close();
   }
