@@ -49,6 +49,8 @@ const withContext = await createHost({ ...site, services: [sso({ accounts, sessi
 await withContext.fetch(new Request(site.wwwroot), { context: { get: (key) => key } });
 // @ts-expect-error not the context that the sessions want
 await withContext.fetch(new Request(site.wwwroot), { context: {} });
+// @ts-expect-error none at all
+await withContext.fetch(new Request(site.wwwroot));
 // @ts-expect-error a node server has no context
 createServer(nodeHandler(withContext));
 // @ts-expect-error this host has no single sign-on
