@@ -43,7 +43,7 @@ describe("README", () => {
     }
   });
 
-  test("every program compiles", () => {
+  test("every program compiles", { timeout: 120_000 }, () => {
     const programs = programsIn(readme);
     expect(programs.length).toBeGreaterThan(5);
     expect(problems(programs)).toEqual([]);
