@@ -6,6 +6,7 @@ import { describeError } from "./describe-error.ts";
 import { EXIT, type ExitCode } from "./exit-code.ts";
 import { inspectCommand } from "./inspect/inspect-command.ts";
 import { accessCommand } from "./site/access-command.ts";
+import { coursesCommand, enrolCommand, enrolmentsCommand, unenrolCommand } from "./site/enrolment-commands.ts";
 import { callCommand } from "./site/call-command.ts";
 import { keysCommand } from "./site/keys-command.ts";
 import { logCommand } from "./site/log-command.ts";
@@ -15,6 +16,7 @@ import { peersCommand } from "./site/peers-command.ts";
 import { servicesCommand } from "./site/services-command.ts";
 import { sessionsCommand } from "./site/sessions-command.ts";
 import { statsCommand } from "./site/stats-command.ts";
+import { syncCommand } from "./site/sync-command.ts";
 import { UsageError } from "./usage-error.ts";
 
 const EPILOGUE = `
@@ -54,6 +56,11 @@ export async function run(argv: readonly string[], io: CliIo): Promise<ExitCode>
     accessCommand,
     sessionsCommand,
     keysCommand,
+    coursesCommand,
+    enrolmentsCommand,
+    enrolCommand,
+    unenrolCommand,
+    syncCommand,
     callCommand,
     logCommand,
     statsCommand,

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { collect } from "../../core/listing.ts";
+import { ssoAdministration } from "../../services/sso/administration.ts";
 import type { CliIo } from "../cli-io.ts";
 import { peerKeyOf, withSite, withSiteOptions, type SiteOptions } from "./open-site.ts";
 import { show } from "./show.ts";
@@ -21,21 +22,28 @@ export function accessCommand(io: CliIo): Command {
     .option("--json", "for programs")
     .addHelpText("after", "\nExample:\n  mnet access 3 --deny mallory eve")
     .action((key: string, options: Options) =>
-      withSite(options, async (host) => {
-        const peer = await host.peers.get(peerKeyOf(key));
-        for (const rule of RULES) {
-          for (const username of options[rule] ?? []) await host.sso.access.set(peer, username, rule);
-        }
-        const [{ signIn }, rules] = await Promise.all([host.peers.settings(peer), collect(host.sso.access.list(peer))]);
-        show(
-          io,
-          options.json,
-          { peer: peer.wwwroot, signIn, rules },
-          {
-            head: ["username", "rule"],
-            rows: [...rules.map(({ username, rule }) => [username, rule]), ["(all others)", signIn]],
-          },
-        );
-      }),
+      withSite(
+        options,
+        async (host) => {
+          const peer = await host.peers.get(peerKeyOf(key));
+          for (const rule of RULES) {
+            for (const username of options[rule] ?? []) await host.sso.access.set(peer, username, rule);
+          }
+          const [{ signIn }, rules] = await Promise.all([
+            host.peers.settings(peer),
+            collect(host.sso.access.list(peer)),
+          ]);
+          show(
+            io,
+            options.json,
+            { peer: peer.wwwroot, signIn, rules },
+            {
+              head: ["username", "rule"],
+              rows: [...rules.map(({ username, rule }) => [username, rule]), ["(all others)", signIn]],
+            },
+          );
+        },
+        [ssoAdministration()],
+      ),
     );
 }

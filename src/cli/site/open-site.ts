@@ -2,8 +2,8 @@ import { Option, type Command } from "commander";
 import { Certificate } from "../../crypto/certificate.ts";
 import type { KeyOptions } from "../../host/host-options.ts";
 import { startHost, type HostWith } from "../../host/host.ts";
+import type { Service } from "../../host/service.ts";
 import type { Store } from "../../host/store.ts";
-import { ssoAdministration } from "../../services/sso/administration.ts";
 import { systemMethods } from "../../services/system/system-methods.ts";
 import { openStore } from "../../stores/open-store.ts";
 import { UsageError } from "../usage-error.ts";
@@ -45,14 +45,15 @@ export function withSiteOptions(command: Command): Command {
     );
 }
 
-/** The site as a command sees it: with what can be administered without the application. */
-export type OpenSite = HostWith<readonly [ReturnType<typeof ssoAdministration>]>;
-
 /**
  * Opens the site's store and works on it as one more process of the site. It answers nobody: if a peer asks back, the
  * site's server has to be up.
  */
-export async function withSite<T>(options: SiteOptions, work: (host: OpenSite) => Promise<T>): Promise<T> {
+export async function withSite<T, const S extends readonly Service[] = readonly []>(
+  options: SiteOptions,
+  work: (host: HostWith<S>) => Promise<T>,
+  services?: S,
+): Promise<T> {
   const store = openSiteStore(options);
   const current = await openedKey(store);
   const wwwroot = options.wwwroot ?? current?.site;
@@ -60,7 +61,7 @@ export async function withSite<T>(options: SiteOptions, work: (host: OpenSite) =
     await store.close();
     throw new UsageError("This store is new: name the site's own address with --wwwroot.");
   }
-  const host = await startHost(
+  const host = (await startHost(
     {
       wwwroot,
       // Peers take the name from the page of the running site; a command shows none.
@@ -69,14 +70,14 @@ export async function withSite<T>(options: SiteOptions, work: (host: OpenSite) =
       keys: current && policyOf(current),
       network: { allowAddresses: addressesOf(options) },
       maintenance: "manual",
-      services: [ssoAdministration()],
+      services: services ?? [],
     },
     systemMethods,
     // The boxes that are ticked here are for the services of the application, which only its own process knows.
     { knowsEveryService: true },
-  );
+  )) as HostWith<S>;
   try {
-    return await work(host as OpenSite);
+    return await work(host);
   } finally {
     await host.close();
   }

@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import type { Cursor } from "../../core/ids.ts";
+import { ssoAdministration } from "../../services/sso/administration.ts";
 import type { CliIo } from "../cli-io.ts";
 import { peerKeyOf, withSite, withSiteOptions, type SiteOptions } from "./open-site.ts";
 import { show } from "./show.ts";
@@ -22,28 +23,32 @@ export function sessionsCommand(io: CliIo): Command {
     .option("--after <cursor>", "where the last page ended")
     .option("--json", "for programs")
     .action((options: Options) =>
-      withSite(options, async (host) => {
-        const peer = options.peer === undefined ? undefined : await host.peers.get(peerKeyOf(options.peer));
-        const sessions = host.sso.sessions({ peer, accountId: options.account });
-        const { items, next } = await sessions.page({ after: options.after, limit: options.limit });
-        const shown = items.map((session) => ({ ...session, peer: session.peer.wwwroot }));
-        show(
-          io,
-          options.json,
-          { items: shown, ...(next !== undefined && { next }) },
-          {
-            head: ["user", "account", "peer", "where", "since", "until"],
-            rows: shown.map(({ username, accountId, peer: wwwroot, role, startedAt, expiresAt }) => [
-              username,
-              accountId,
-              wwwroot,
-              role === "idp" ? "there" : "here",
-              startedAt,
-              expiresAt,
-            ]),
-          },
-        );
-        if (next !== undefined && !options.json) io.stdout.write(`More: --after ${next}\n`);
-      }),
+      withSite(
+        options,
+        async (host) => {
+          const peer = options.peer === undefined ? undefined : await host.peers.get(peerKeyOf(options.peer));
+          const sessions = host.sso.sessions({ peer, accountId: options.account });
+          const { items, next } = await sessions.page({ after: options.after, limit: options.limit });
+          const shown = items.map((session) => ({ ...session, peer: session.peer.wwwroot }));
+          show(
+            io,
+            options.json,
+            { items: shown, ...(next !== undefined && { next }) },
+            {
+              head: ["user", "account", "peer", "where", "since", "until"],
+              rows: shown.map(({ username, accountId, peer: wwwroot, role, startedAt, expiresAt }) => [
+                username,
+                accountId,
+                wwwroot,
+                role === "idp" ? "there" : "here",
+                startedAt,
+                expiresAt,
+              ]),
+            },
+          );
+          if (next !== undefined && !options.json) io.stdout.write(`More: --after ${next}\n`);
+        },
+        [ssoAdministration()],
+      ),
     );
 }
