@@ -71,6 +71,7 @@ export type {
   RemoteEnrolmentEntry,
 } from "./services/enrolment/remote-enrolment.ts";
 export type { SsoOptions, SsoPage } from "./services/sso/options.ts";
-export { sso, type AccessList, type NetworkLink, type NetworkSession, type Sso } from "./services/sso/sso.ts";
+export type { AccessList, NetworkSession, SsoAdministration } from "./services/sso/administration.ts";
+export { sso, type NetworkLink, type Sso } from "./services/sso/sso.ts";
 export type { TlsLevel, Transport, TransportRequest, TransportResponse } from "./transport/transport.ts";
 export type { XmlRpcValue } from "./xmlrpc/value.ts";

@@ -83,12 +83,14 @@ export interface Host extends AsyncDisposable {
 
   /**
    * Web-standard door, for Hono and others. 404 for what is not MNet's. `context` reaches the browser-session plug-in as
-   * `browser.raw.context`.
+   * `browser.raw.context`; it may be left out only where nothing wants one.
    */
   fetch<Context = unknown>(
     this: Host & { readonly sso?: WantsExchange<FetchExchange<Context>> },
     request: Request,
-    connection?: { readonly remoteAddress?: string | undefined; readonly context?: Context },
+    ...connection: unknown extends Context
+      ? [connection?: { readonly remoteAddress?: string | undefined; readonly context?: Context }]
+      : [connection: { readonly remoteAddress?: string | undefined; readonly context: Context }]
   ): Promise<Response>;
   /** The door that adapters use. `undefined`: not MNet's, give it to the next handler. */
   handle(request: HttpRequest): Promise<HttpResponse | undefined>;
@@ -462,7 +464,7 @@ export async function startHost(
     },
     call: call as Host["call"],
     handle,
-    fetch: (request, connection) => answerFetch(handle, request, connection),
+    fetch: (request, ...[connection]) => answerFetch(handle, request, connection),
     observe: (observer) => events.observe(observer),
     log(filter) {
       const view = logView(store.log, events, filter);
