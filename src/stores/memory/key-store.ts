@@ -36,6 +36,14 @@ export function memoryKeyStore(state: MemoryState): KeyStore {
       keys.set(fingerprint, { ...key, state: "revoked", privateKey: new Uint8Array() });
       state.generation += 1;
     },
+    async rewrap(fingerprint, expected, privateKey) {
+      const key = keys.get(fingerprint);
+      if (key === undefined || key.state === "revoked" || Buffer.compare(key.privateKey, expected) !== 0) return false;
+      key.privateKey.fill(0);
+      keys.set(fingerprint, { ...key, privateKey: new Uint8Array(privateKey) });
+      state.generation += 1;
+      return true;
+    },
     async prune(generations, now) {
       const old = newestFirst();
       const forgotten = [
