@@ -1,7 +1,10 @@
+import process from "node:process";
 import { Option, type Command } from "commander";
+import { Secret } from "../../core/secret.ts";
 import { Certificate } from "../../crypto/certificate.ts";
 import type { KeyOptions } from "../../host/host-options.ts";
 import { startHost, type Host } from "../../host/host.ts";
+import type { WrappingOptions } from "../../keys/key-wrapping.ts";
 import { systemMethods } from "../../services/system/system-methods.ts";
 import { openStore } from "../../stores/open-store.ts";
 import { UsageError } from "../usage-error.ts";
@@ -12,6 +15,8 @@ export interface SiteOptions {
   readonly wwwroot?: string;
   readonly siteName?: string;
   readonly allowAddress?: readonly string[];
+  readonly keyFile?: string;
+  readonly oldKeyFile?: string;
 }
 
 /** Adds the options that name the site. */
@@ -24,6 +29,14 @@ export function withSiteOptions(command: Command): Command {
       new Option("--allow-address <cidr...>", "networks that may be private, such as 10.0.0.0/8").env(
         "MNET_ALLOW_ADDRESSES",
       ),
+    )
+    .addOption(
+      new Option("--key-file <file>", "passphrase of the private keys in the store (or: MNET_KEY)").env(
+        "MNET_KEY_FILE",
+      ),
+    )
+    .addOption(
+      new Option("--old-key-file <file>", "the one before, to change it (or: MNET_OLD_KEY)").env("MNET_OLD_KEY_FILE"),
     );
 }
 
@@ -46,13 +59,14 @@ export async function withSite<T>(options: SiteOptions, work: (host: Host) => Pr
       // Peers take the name from the page of the running site; a command shows none.
       name: options.siteName ?? `Site at ${new URL(wwwroot).host}`,
       store,
-      keys: current && policyOf(current),
+      keys: { ...(current && policyOf(current)), ...encryptionOf(options) },
       network: { allowAddresses: addressesOf(options) },
       maintenance: "manual",
     },
     systemMethods,
     // The boxes that are ticked here are for the services of the application, which only its own process knows.
-    { knowsEveryService: true },
+    // What is stored otherwise is left so: the site's processes may not all know the key yet.
+    { knowsEveryService: true, rewrapsKeys: false },
   );
   try {
     return await work(host);
@@ -77,6 +91,19 @@ const policyOf = ({ notBefore, notAfter, modulusBits }: Certificate): KeyOptions
   generations: 7,
 });
 const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** How the private keys in the store are encrypted. A passphrase is no option: every user of the machine sees those. */
+export function encryptionOf({ keyFile, oldKeyFile }: SiteOptions): WrappingOptions {
+  const now = secretOf(keyFile, "MNET_KEY");
+  const before = secretOf(oldKeyFile, "MNET_OLD_KEY");
+  return { encryptWith: now, decryptAlsoWith: before && [before] };
+}
+
+/** `undefined` where neither is given. */
+export function secretOf(file: string | undefined, variable: string): Secret | undefined {
+  if (file !== undefined) return Secret.fromFile(file);
+  return process.env[variable] ? Secret.fromEnv(variable) : undefined;
+}
 
 const addressesOf = ({ allowAddress = [] }: SiteOptions): string[] => allowAddress.flatMap((value) => value.split(","));
 
