@@ -43,6 +43,8 @@ export interface ColumnTypes {
   /** At least 53 bits. */
   readonly integer: RawBuilder<unknown>;
   readonly bytes: RawBuilder<unknown>;
+  /** Follows the declaration of a table. */
+  readonly tableEnd: string;
 }
 
 /** What the concerns of one SQL store share. */

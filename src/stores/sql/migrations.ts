@@ -209,9 +209,9 @@ export function compileMigration(
   columns: ColumnTypes,
 ): readonly CompiledQuery[] {
   const record = sql`insert into ${sql.table(tables.migration)} (${sql.ref("name")}) values (${sql.lit(migration.name)})`;
-  return [...migration.statements(db, tables, columns), withoutParameters(record, db)].map((statement) =>
-    statement.compile(),
-  );
+  return [...migration.statements(db, tables, columns), withoutParameters(record, db)]
+    .map((statement) => statement.compile())
+    .map((query) => (query.sql.startsWith("create table ") ? { ...query, sql: query.sql + columns.tableEnd } : query));
 }
 
 const withoutParameters = (statement: ReturnType<typeof sql>, db: Kysely<Schema>): Compilable => ({

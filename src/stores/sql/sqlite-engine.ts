@@ -74,6 +74,7 @@ export function sqliteEngine(open: () => Promise<SqliteDatabase>): SqlEngine {
       text: sql`text`,
       integer: sql`integer`,
       bytes: sql`blob`,
+      tableEnd: "",
     },
     async tables(db) {
       const { rows } = await sql<{ name: string }>`
