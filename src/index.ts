@@ -5,11 +5,13 @@
  */
 export type { Clock } from "./core/clock.ts";
 export {
+  ArchiveError,
   CallError,
   ConfigError,
   EnvelopeError,
   KeyError,
   MnetError,
+  MoodleImportError,
   PeerError,
   RemoteFault,
   StoreError,

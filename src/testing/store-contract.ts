@@ -10,6 +10,7 @@ import type { PeerFilter, PeerRecord } from "../peer/peer-store.ts";
 import type { PeerCounters } from "../peer/stats-store.ts";
 import type { ContractCase } from "./contract-case.ts";
 import { REPLAY_CHECKS } from "./replay-contract.ts";
+import { RESTORE_CHECKS } from "./restore-contract.ts";
 
 /** Two stores on one place, as two processes would have them. */
 type Check = (store: Store, other: Store) => Promise<void>;
@@ -726,6 +727,7 @@ function checks(open: (place: string) => Promise<Store>): Readonly<Record<string
       assert.equal((await store.peers.insert(sibling)).inserted, true);
     },
 
+    ...RESTORE_CHECKS,
     ...Object.fromEntries(
       Object.entries(REPLAY_CHECKS).map(([name, check]): [string, Check] => [
         name,

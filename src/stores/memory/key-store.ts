@@ -1,11 +1,10 @@
-import type { Fingerprint } from "../../core/ids.ts";
 import type { KeyStore, StoredKey } from "../../keys/key-store.ts";
 import { currentKeyStays, PREPARED_FOR_MS } from "../key-rules.ts";
 import type { MemoryState } from "./memory-store.ts";
 
 /** Own keys in memory. Every method runs without a pause, so each is one step. */
 export function memoryKeyStore(state: MemoryState): KeyStore {
-  const keys = new Map<Fingerprint, StoredKey>();
+  const { keys } = state;
 
   // Reversed before the stable sort: of two keys of one millisecond, the later stands first.
   const newestFirst = (): StoredKey[] => [...keys.values()].reverse().sort((a, b) => b.createdAt - a.createdAt);

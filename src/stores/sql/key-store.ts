@@ -1,6 +1,6 @@
-import type { Transaction } from "kysely";
+import type { Selectable, Transaction } from "kysely";
 import type { Fingerprint } from "../../core/ids.ts";
-import type { KeyStore } from "../../keys/key-store.ts";
+import type { KeyStore, StoredKey } from "../../keys/key-store.ts";
 import { currentKeyStays, PREPARED_FOR_MS } from "../key-rules.ts";
 import { change, type SqlContext } from "./engine.ts";
 import type { Schema } from "./schema.ts";
@@ -47,14 +47,7 @@ export function sqlKeyStore(context: SqlContext): KeyStore {
         if (existing) return { changed: false, result: undefined };
         await trx
           .insertInto(tables.key)
-          .values({
-            fingerprint: key.fingerprint,
-            certificate: key.certificate,
-            private_key: key.privateKey,
-            state: "prepared",
-            created_at: key.createdAt,
-            changed_at: key.createdAt,
-          })
+          .values({ ...keyRow(key), state: "prepared" })
           .execute();
         return { changed: true, result: undefined };
       });
@@ -132,5 +125,15 @@ export function sqlKeyStore(context: SqlContext): KeyStore {
       });
       if (isForgotten) await engine.scrub(db);
     },
+  };
+}
+
+export function keyRow(key: StoredKey): Omit<Selectable<Schema["key"]>, "id" | "state"> {
+  return {
+    fingerprint: key.fingerprint,
+    certificate: key.certificate,
+    private_key: key.privateKey,
+    created_at: key.createdAt,
+    changed_at: key.createdAt,
   };
 }
