@@ -6,6 +6,9 @@ import { describeError } from "./describe-error.ts";
 import { EXIT, type ExitCode } from "./exit-code.ts";
 import { inspectCommand } from "./inspect/inspect-command.ts";
 import { callCommand } from "./site/call-command.ts";
+import { exportCommand } from "./site/export-command.ts";
+import { importCommand } from "./site/import-command.ts";
+import { importMoodleCommand } from "./site/import-moodle-command.ts";
 import { keysCommand } from "./site/keys-command.ts";
 import { logCommand } from "./site/log-command.ts";
 import { maintainCommand } from "./site/maintain-command.ts";
@@ -53,6 +56,9 @@ export async function run(argv: readonly string[], io: CliIo): Promise<ExitCode>
     logCommand,
     statsCommand,
     maintainCommand,
+    exportCommand,
+    importCommand,
+    importMoodleCommand,
   ];
   for (const make of commands) {
     // Added rather than made by the program, so the settings have to be handed down.

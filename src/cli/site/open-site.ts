@@ -9,27 +9,24 @@ import { systemMethods } from "../../services/system/system-methods.ts";
 import { openStore } from "../../stores/open-store.ts";
 import { UsageError } from "../usage-error.ts";
 
-/** How a command finds the site that it works on. */
-export interface SiteOptions {
+/** How a command finds the store that it works on. */
+export interface StoreOptions {
   readonly store: string;
-  readonly wwwroot?: string;
-  readonly siteName?: string;
-  readonly allowAddress?: readonly string[];
   readonly keyFile?: string;
   readonly oldKeyFile?: string;
 }
 
-/** Adds the options that name the site. */
-export function withSiteOptions(command: Command): Command {
+/** How a command finds the site that it works on. */
+export interface SiteOptions extends StoreOptions {
+  readonly wwwroot?: string;
+  readonly siteName?: string;
+  readonly allowAddress?: readonly string[];
+}
+
+/** Adds the options that name the store. */
+export function withStoreOptions(command: Command): Command {
   return command
     .addOption(new Option("--store <url>", "where the site keeps its data").env("MNET_STORE").default("sqlite:mnet.db"))
-    .addOption(new Option("--wwwroot <url>", "the site's own wwwroot (default: that of its key)").env("MNET_WWWROOT"))
-    .addOption(new Option("--site-name <name>", "the site's own name, for a new store").env("MNET_NAME"))
-    .addOption(
-      new Option("--allow-address <cidr...>", "networks that may be private, such as 10.0.0.0/8").env(
-        "MNET_ALLOW_ADDRESSES",
-      ),
-    )
     .addOption(
       new Option("--key-file <file>", "passphrase of the private keys in the store (or: MNET_KEY)").env(
         "MNET_KEY_FILE",
@@ -37,6 +34,18 @@ export function withSiteOptions(command: Command): Command {
     )
     .addOption(
       new Option("--old-key-file <file>", "the one before, to change it (or: MNET_OLD_KEY)").env("MNET_OLD_KEY_FILE"),
+    );
+}
+
+/** Adds the options that name the site. */
+export function withSiteOptions(command: Command): Command {
+  return withStoreOptions(command)
+    .addOption(new Option("--wwwroot <url>", "the site's own wwwroot (default: that of its key)").env("MNET_WWWROOT"))
+    .addOption(new Option("--site-name <name>", "the site's own name, for a new store").env("MNET_NAME"))
+    .addOption(
+      new Option("--allow-address <cidr...>", "networks that may be private, such as 10.0.0.0/8").env(
+        "MNET_ALLOW_ADDRESSES",
+      ),
     );
 }
 
@@ -93,7 +102,7 @@ const policyOf = ({ notBefore, notAfter, modulusBits }: Certificate): KeyOptions
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** How the private keys in the store are encrypted. A passphrase is no option: every user of the machine sees those. */
-export function encryptionOf({ keyFile, oldKeyFile }: SiteOptions): WrappingOptions {
+export function encryptionOf({ keyFile, oldKeyFile }: StoreOptions): WrappingOptions {
   const now = secretOf(keyFile, "MNET_KEY");
   const before = secretOf(oldKeyFile, "MNET_OLD_KEY");
   return { encryptWith: now, decryptAlsoWith: before && [before] };

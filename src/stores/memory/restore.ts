@@ -15,7 +15,7 @@ export async function restoreMemory(
   for await (const record of records) all.push(structuredClone(record));
   if (state.keys.size > 0 || state.peers.size > 0 || Object.keys(state.allHosts).length > 0) throw notEmpty();
   // Every verb has done its work when it returns its promise, so this is one step, too.
-  const written = all.map((record) => write(state, concerns, record));
+  const written = all.map(async (record) => write(state, concerns, record));
   // Whoever lists peers wants them in this order.
   const peers = [...state.peers.values()].sort((a, b) => a.id - b.id);
   state.peers.clear();

@@ -105,9 +105,6 @@ class RowsByTable {
 
   async #insert(table: keyof Schema, rows: readonly object[]): Promise<void> {
     // `add` has seen that the rows are of this table.
-    await this.#trx
-      .insertInto(this.#tables[table])
-      .values(rows as never)
-      .execute();
+    await this.#trx.insertInto(this.#tables[table]).values(rows).execute();
   }
 }
