@@ -19,7 +19,8 @@ const TWO = new Secret("the second passphrase");
 /** What a private key in PKCS#8 looks like, in base64 and as bytes: version 0, rsaEncryption. */
 const PLAIN = ["PRIVATE KEY", "BADANBgkqhkiG9w0BAQEFAASC"];
 
-describe("SEC-051 the file of a site", () => {
+// Deriving a key from a passphrase takes a third of a second, and more on a machine that is busy.
+describe("SEC-051 the file of a site", { timeout: 120_000 }, () => {
   let folder: string;
   let events: MnetEvent[];
   beforeEach(() => {

@@ -97,7 +97,7 @@ async function* pieces(archive: Uint8Array, size = 1000): AsyncGenerator<Uint8Ar
   for (let at = 0; at < archive.length; at += size) yield archive.subarray(at, at + size);
 }
 
-describe("an archive", () => {
+describe("an archive", { timeout: 120_000 }, () => {
   it("brings a site from one engine to another, and back, as it was", async () => {
     await fill(sqlite("first.db"));
     const first = sqlite("first.db");
@@ -176,7 +176,7 @@ describe("an archive", () => {
   });
 });
 
-describe("an archive that is not as it should be", () => {
+describe("an archive that is not as it should be", { timeout: 120_000 }, () => {
   let archive: Buffer;
   let target: Store;
   beforeEach(async () => {

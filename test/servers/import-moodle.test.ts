@@ -1,4 +1,6 @@
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createConnection } from "mysql2/promise";
 import pg from "pg";
 import { describe, expect, inject, test } from "vitest";
@@ -7,6 +9,7 @@ import { openMoodleDatabase } from "../../src/moving/moodle/open-moodle-database
 import type { MoodleDatabase } from "../../src/moving/moodle/moodle-database.ts";
 import { siteRecords } from "../../src/moving/archive/site-records.ts";
 import { memoryStore } from "../../src/stores/memory/memory-store.ts";
+import { runCli } from "../cli/run-cli.ts";
 import { codeOf, errorOf } from "../support/code-of.ts";
 import { administration } from "../support/database-servers.ts";
 import { moodleOf, RECORDED_USERS, recordedTables } from "../support/recorded-moodle.ts";
@@ -61,6 +64,34 @@ describe("the database of a real Moodle", () => {
     expect(await importOf(openMoodleDatabase(found.url))).toEqual(await importOf(moodleOf(recordedTables())));
     expect(await checksums()).toEqual(before);
     await connection.end();
+  });
+
+  test("by the command line, with a list of users, and a rehearsal", async (ctx) => {
+    const found = await database("mariadb");
+    if ("missing" in found) return ctx.skip(found.missing);
+    const connection = await connectMysql(found.url);
+    await connection.query(readFileSync(DUMP, "utf8"));
+    await connection.end();
+    const folder = mkdtempSync(join(tmpdir(), "mnet-import-"));
+    try {
+      const users = join(folder, "users.jsonl");
+      const run = (...more: string[]) =>
+        runCli(["import-moodle", found.url, "--store", `sqlite:${folder}/site.db`, "--users", users, ...more]);
+      const rehearsal = await run("--dry-run");
+      expect(rehearsal).toMatchObject({ code: 0, stdout: expect.stringContaining("Nothing was written.") });
+      expect(readdirSync(folder)).toEqual([]);
+      const { code, stdout } = await run("--json");
+      expect({ code, report: JSON.parse(stdout) as unknown }).toMatchObject({
+        code: 0,
+        report: { wwwroot: "http://moodle-a.test:8101", imported: { keys: 4, peers: 4, accessRules: 2 } },
+      });
+      const lines = readFileSync(users, "utf8").trimEnd().split("\n");
+      expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(RECORDED_USERS);
+      expect((statSync(users).mode & 0o777).toString(8)).toBe("600");
+      expect(await run()).toMatchObject({ code: 1, stderr: expect.stringContaining("MNET_STORE_NOT_EMPTY") });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test("on PostgreSQL, with the same rows, is taken over as recorded", async (ctx) => {
