@@ -162,6 +162,7 @@ export async function startHost(
     emit,
     background,
     peer: async (ref) => directory.snapshot(await directory.getActive(ref)),
+    known: async (ref) => directory.snapshot(await directory.get(ref.id)),
     async find(key) {
       const record = await directory.find(key);
       return record && directory.snapshot(record);

@@ -31,7 +31,9 @@ export interface Site {
 
   /** A peer that may be called. Throws `MNET_PEER_UNKNOWN` or `MNET_PEER_NOT_ACTIVE`. */
   peer(ref: PeerRef): Promise<Peer>;
-  /** A peer in any state but deleted. */
+  /** A peer in any state but deleted. Throws `MNET_PEER_UNKNOWN`. */
+  known(ref: PeerRef): Promise<Peer>;
+  /** The same, or nothing. */
   find(key: PeerId | Wwwroot): Promise<Peer | undefined>;
   /** All active peers. */
   peers(): AsyncIterable<Peer>;
@@ -73,5 +75,5 @@ export interface Page {
   /** Others are answered with 405. */
   readonly methods: readonly ("GET" | "HEAD" | "POST")[];
   /** What it throws is answered with 500. */
-  answer(browser: Browser<never>, signal: AbortSignal): Promise<HttpResponse>;
+  readonly answer: (browser: Browser<never>, signal: AbortSignal) => Promise<HttpResponse>;
 }

@@ -33,6 +33,22 @@ export interface Profile<Html = string> {
   readonly other?: Readonly<Record<string, string>> | undefined;
 }
 
+/** A site where a user has courses, as her home site tells (`myhosts`, spec 9.5). */
+export interface CourseSite {
+  /** Text from outside: escape it. */
+  readonly name: string;
+  /** With http or https. */
+  readonly url: string;
+  /** How many courses. */
+  readonly courses: number;
+}
+
+/** What another site says of its user: cut to the import list, plain text without control characters. */
+export interface RemoteProfile extends Profile<UntrustedHtml> {
+  /** Where she has courses. Absent: nowhere, or her home site does not tell. */
+  readonly myhosts?: readonly CourseSite[] | undefined;
+}
+
 /** A user's picture. */
 export interface Picture {
   readonly bytes: Uint8Array;
@@ -54,9 +70,9 @@ export interface Accounts {
    * Makes an account for a user of another site. Of concurrent calls for one (home, username), one creates; all return the
    * same account. The fields have passed the import list; access was checked.
    */
-  createRemote(home: Peer, username: string, profile: Profile<UntrustedHtml>): Promise<Account>;
+  createRemote(home: Peer, username: string, profile: RemoteProfile): Promise<Account>;
   /** Takes over what the home site says of a user now. A field that is absent was not told: leave it as it is. */
-  updateRemote(account: Account, profile: Profile<UntrustedHtml>): Promise<void>;
+  updateRemote(account: Account, profile: RemoteProfile): Promise<void>;
   /** Everything that may ever travel; it is cut to the peer's export list. */
   profile(account: Account): Promise<Profile>;
   /** Moodle's `moodle/site:mnetlogintoremote` (spec 1.8). Asked at each jump. Guests and suspended users: `false`. */

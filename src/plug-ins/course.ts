@@ -60,10 +60,10 @@ export interface Enrolment {
 
 /** Who is in which course. */
 export interface Enrolments {
-  /** Enrols through MNet with the offer's role. Enrolled already: no change. */
-  enrol(account: Account, offer: CourseOffer): Promise<void>;
-  /** Removes only what `enrol` made. Nothing to remove: no change. */
-  unenrol(account: Account, offer: CourseOffer): Promise<void>;
+  /** Enrols through MNet with the offer's role. `false`: she was enrolled through MNet already, and nothing was changed. */
+  enrol(account: Account, offer: CourseOffer): Promise<boolean>;
+  /** Removes what `enrol` made in this course, of either kind of offer, and nothing else. `false`: there was nothing to remove. */
+  unenrol(account: Account, offer: CourseOffer): Promise<boolean>;
   /** By any method, of users whose home is this peer. */
   inCourse(courseId: number, home: Peer): Promise<readonly Enrolment[]>;
   /** By any method, visible courses only. */

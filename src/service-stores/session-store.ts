@@ -32,12 +32,15 @@ export interface SessionStore {
   take(match: SessionMatch): Promise<readonly SessionRecord[]>;
   /** What matches, expired or not, in a stable order. */
   find(match: SessionMatch, after: Cursor | undefined, limit: number): Promise<Page<SessionRecord>>;
-  /** Sessions of these users with this peer that have not expired at `now` last until `expiresAt`, if that is later. Returns their session ids. */
+  /**
+   * Sessions of these users with this peer that have not expired at `now` last until `expiresAt`, if that is later.
+   * Returns all of these sessions.
+   */
   extend(
     match: { readonly role: "idp" | "sp"; readonly peer: PeerId; readonly usernames: readonly string[] },
     expiresAt: number,
     now: number,
-  ): Promise<readonly string[]>;
+  ): Promise<readonly Pick<SessionRecord, "username" | "sessionId">[]>;
   /**
    * Forgets at most `limit` sessions that expired before `expiredBefore`.
    *

@@ -112,6 +112,71 @@ describe("several processes on one file", () => {
     await store.close();
   });
 
+  describe("redeem one token at once, a thousand times by each of two peers", () => {
+    test.each([
+      ["one use: one, of the issuing peer", 1, 0, 1],
+      ["the default grace: three, all of the issuing peer", 3, 10_000, 3],
+    ])("SEC-062 SEC-063 %s", async (_, uses, withinMs, answered) => {
+      const store = openStore(`sqlite:${file}`);
+      await store.open();
+      const by = { peer: 1 as PeerId, userAgentHash: "agent" };
+      const token = { hash: "hash", ...by, accountId: "account", sessionId: "session", expiresAt: 30_000 };
+      await store.tokens.issue(token);
+      const told = await together(2, () => ["redeem", file, `1000,${uses},${withinMs}`]);
+      const counts = told as readonly { readonly 1: number; readonly 2: number }[];
+      expect(counts.reduce((sum, count) => sum + count[1], 0)).toBe(answered);
+      expect(counts.map((count) => count[2])).toEqual([0, 0]);
+      expect(await store.tokens.redeem("hash", by, { uses, withinMs }, 1000)).toEqual({ outcome: "used" });
+      await store.close();
+    });
+  });
+
+  test("SEC-063 a token that was issued is there after the process was killed", async () => {
+    const child = await start("issue-and-wait", file);
+    child.tell("go");
+    expect(await child.hear()).toBe("issued");
+    await child.kill();
+    const store = openStore(`sqlite:${file}`);
+    await store.open();
+    const by = { peer: 1 as PeerId, userAgentHash: "agent" };
+    expect(await store.tokens.redeem("hash", by, { uses: 1, withinMs: 0 }, 1)).toMatchObject({ outcome: "redeemed" });
+    await store.close();
+  });
+
+  test("claim the same jobs at once: each goes to one of them", async () => {
+    const store = openStore(`sqlite:${file}`);
+    await store.open();
+    const jobs = Array.from({ length: 90 }, (_, index) => `${index}`).sort();
+    await store.outbox.put(
+      jobs.map((id) => ({ id, kind: "kill", peer: 1 as PeerId, data: "" })),
+      0,
+    );
+    const claimed = (await together(3, () => ["claim", file])) as readonly (readonly string[])[];
+    expect(claimed.flat().sort()).toEqual(jobs);
+    await store.close();
+  });
+
+  test("take the same sessions at once: each goes to one of them", async () => {
+    const store = openStore(`sqlite:${file}`);
+    await store.open();
+    const sessions = Array.from({ length: 60 }, (_, index) => `${index}`).sort();
+    for (const sessionId of sessions) {
+      await store.sessions.save({
+        role: "idp",
+        peer: 1 as PeerId,
+        accountId: sessionId,
+        username: "ada",
+        userAgentHash: "agent",
+        sessionId,
+        startedAt: 0,
+        expiresAt: 9,
+      });
+    }
+    const taken = (await together(3, () => ["take", file, "ada"])) as readonly (readonly string[])[];
+    expect(taken.flat().sort()).toEqual(sessions);
+    await store.close();
+  });
+
   test("count at once: no addition is lost", async () => {
     const store = openStore(`sqlite:${file}`);
     await store.open();

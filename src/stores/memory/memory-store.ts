@@ -32,7 +32,7 @@ export interface MemoryState {
  *
  * The log keeps its newest 10,000 entries; of the messages that were taken, as many of each peer as the host asks for.
  * Of tokens and of sessions with peers 100,000 each are kept, and those that expire first go first; of jobs that wait for
- * peers the newest 100,000; of journals of bulk work the newest 1,000. Two hosts may share one store, as two processes
+ * peers 100,000, and those that have been due for longest go first; of journals of bulk work the newest 1,000. Two hosts may share one store, as two processes
  * share a database; `close` therefore forgets nothing.
  *
  * @example

@@ -62,7 +62,7 @@ export function memorySessionStore(): SessionStore {
       for (const entry of extended) {
         if (entry.until < expiresAt) put({ ...entry.session, expiresAt }, entry.key, entry);
       }
-      return [...new Set(extended.map(({ session }) => session.sessionId))];
+      return extended.map(({ session: { username, sessionId } }) => ({ username, sessionId }));
     },
     async prune(expiredBefore, limit) {
       let pruned = 0;

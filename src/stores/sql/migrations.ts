@@ -176,7 +176,7 @@ export const MIGRATIONS: readonly Migration[] = [
         .addColumn("peer", integer, (column) => column.notNull())
         .addColumn("course", integer, (column) => column.notNull())
         .addColumn("username", exact(255), (column) => column.notNull())
-        .addColumn("method", exact(255), (column) => column.notNull())
+        .addColumn("method", exact(100), (column) => column.notNull())
         .addColumn("role_name", text, (column) => column.notNull())
         .addColumn("changed_at", integer)
         .addPrimaryKeyConstraint(`${tables.remote_enrolment}_key`, ["peer", "course", "username", "method"]),

@@ -1,4 +1,4 @@
-import type { Selectable } from "kysely";
+import { sql, type Selectable } from "kysely";
 import type { PeerId } from "../../core/ids.ts";
 import type { SessionMatch, SessionRecord, SessionStore } from "../../service-stores/session-store.ts";
 import { cursorAt, numberOf } from "../cursor.ts";
@@ -19,6 +19,8 @@ const COLUMN_OF = {
   userAgentHash: "user_agent_hash",
   sessionId: "session_id",
 } as const satisfies { readonly [K in keyof SessionMatch]-?: keyof Schema["session"] };
+/** Which of them leave few sessions of a million. */
+const FEW = ["accountId", "username", "sessionId"] as const satisfies readonly (keyof SessionMatch)[];
 const MATCHED = Object.keys(COLUMN_OF) as (keyof SessionMatch)[];
 
 /** Sessions with peers in SQL. */
@@ -27,12 +29,15 @@ export function sqlSessionStore(context: SqlContext): SessionStore {
 
   /** Those that match, by id, which is the order in which they were first saved. */
   function select(match: SessionMatch, after: number, limit: number) {
-    let query = db.selectFrom(tables.session).selectAll().orderBy("id").limit(limit);
+    let query = db.selectFrom(tables.session).selectAll().limit(limit);
     for (const name of MATCHED) {
       const value = match[name];
       if (value !== undefined) query = query.where(COLUMN_OF[name], "=", value);
     }
-    return after === 0 ? query : query.where("id", ">", after);
+    if (after > 0) query = query.where("id", ">", after);
+    const isFew = FEW.some((name) => match[name] !== undefined);
+    // The few are sorted. If an index gave the order, SQLite would walk along that and look at every session of the peer.
+    return isFew ? query.orderBy(sql`${sql.ref("id")} + 0`) : query.orderBy("id");
   }
 
   return {
@@ -75,17 +80,16 @@ export function sqlSessionStore(context: SqlContext): SessionStore {
       return rows.length > limit && last ? { items, next: cursorAt(last.id) } : { items };
     },
     async extend({ role, peer, usernames }, expiresAt, now) {
-      const extended: { readonly id: number; readonly session_id: string }[] = [];
+      const extended: { readonly id: number; readonly session_id: string; readonly username: string }[] = [];
       for (const names of chunksOf([...new Set(usernames)])) {
         const rows = await transact(context, db, async (trx) => {
           const query = trx
             .selectFrom(tables.session)
-            .select(["id", "session_id"])
+            .select(["id", "session_id", "username"])
             .where("role", "=", role)
             .where("peer", "=", peer)
             .where("username", "in", names)
-            .where("expires_at", ">", now)
-            .orderBy("id");
+            .where("expires_at", ">", now);
           const found = await (engine.rowLocks ? query.forUpdate() : query).execute();
           for (const chunk of chunksOf(found.map(({ id }) => id))) {
             await trx
@@ -100,7 +104,7 @@ export function sqlSessionStore(context: SqlContext): SessionStore {
         extended.push(...rows);
       }
       extended.sort((a, b) => a.id - b.id);
-      return [...new Set(extended.map(({ session_id }) => session_id))];
+      return extended.map(({ username, session_id }) => ({ username, sessionId: session_id }));
     },
     async prune(expiredBefore, limit) {
       const expired = await db

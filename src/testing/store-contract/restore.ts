@@ -1,20 +1,17 @@
 import assert from "node:assert/strict";
-import type { Fingerprint, PeerId, Wwwroot } from "../core/ids.ts";
-import type { StoreRecord } from "../host/store-record.ts";
-import type { Store } from "../host/store.ts";
-import type { StoredKey } from "../keys/key-store.ts";
-import type { PeerRecord } from "../peer/peer-store.ts";
+import type { Fingerprint, PeerId, Wwwroot } from "../../core/ids.ts";
+import type { StoreRecord } from "../../host/store-record.ts";
+import type { Store } from "../../host/store.ts";
+import type { StoredKey } from "../../keys/key-store.ts";
+import type { PeerRecord } from "../../peer/peer-store.ts";
+import { START, type Checks } from "./check.ts";
 
-/** Two stores on one fresh place, as two processes would have them. */
-type Check = (store: Store, other: Store) => Promise<void>;
-
-const START = Date.UTC(2026, 0, 1);
 /** In no order, with gaps, as they are after years. */
 const IDS = [7, 3, 900, 12];
 const NAME = "Zoë's “Ångström” \\ 日本 \u{1f600}";
 
 /** What `Store.restore` promises. */
-export const RESTORE_CHECKS: Readonly<Record<string, Check>> = {
+export const RESTORE_CHECKS: Checks = {
   "restore: everything is there, for everybody, with its ids and versions": async (store, other) => {
     const generation = await other.peers.generation();
     await store.restore(from(site()));

@@ -1,0 +1,12 @@
+import type { PeerCounters } from "../../peer/stats-store.ts";
+
+/** Zeros, but for what is given. */
+export const counters = (given: Partial<PeerCounters>): PeerCounters => ({
+  callsIn: 0,
+  callsOut: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+  faultsByCode: {},
+  latencies: [],
+  ...given,
+});
