@@ -9,7 +9,7 @@ import { createHost } from "../../src/create-host.ts";
 import type { KeyOptions } from "../../src/host/host-options.ts";
 import type { StoreRecord } from "../../src/host/store-record.ts";
 import type { Store } from "../../src/host/store.ts";
-import { exportSite } from "../../src/moving/archive/export-site.ts";
+import { exportSite, writeArchive } from "../../src/moving/archive/export-site.ts";
 import { importSite } from "../../src/moving/archive/import-site.ts";
 import { siteRecords } from "../../src/moving/archive/site-records.ts";
 import { memoryStore } from "../../src/stores/memory/memory-store.ts";
@@ -89,7 +89,7 @@ async function contentOf(store: Store): Promise<StoreRecord[]> {
 
 async function archiveOf(store: Store, keys: KeyOptions = {}): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of exportSite(store, { passphrase: PASSPHRASE, keys, now: NOW }, CHEAP)) chunks.push(chunk);
+  for await (const chunk of writeArchive(store, { passphrase: PASSPHRASE, keys, now: NOW }, CHEAP)) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
 

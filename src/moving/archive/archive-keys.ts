@@ -7,7 +7,6 @@ import {
   encryptWithKey,
   isAffordable,
   SALT_BYTES,
-  SCRYPT_COST,
   type ScryptCost,
 } from "../../crypto/passphrase.ts";
 import type { Header } from "./archive-format.ts";
@@ -26,10 +25,10 @@ export class ArchiveKeys {
     this.#authentication = Buffer.from(hkdfSync("sha256", master, "", "mnet archive: authentication", 32));
   }
 
-  /** For a new archive: the keys, and what its first line says of them. `cost` is for tests. */
+  /** For a new archive: the keys, and what its first line says of them. */
   static async create(
     passphrase: Secret,
-    cost: ScryptCost = SCRYPT_COST,
+    cost: ScryptCost,
   ): Promise<{ readonly keys: ArchiveKeys; readonly header: Pick<Header, "scrypt" | "check"> }> {
     if ([...passphrase.reveal()].length < MINIMUM_PASSPHRASE_LENGTH) {
       throw new ConfigError(

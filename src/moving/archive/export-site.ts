@@ -1,6 +1,6 @@
 import { KeyWrapping, type WrappingOptions } from "../../keys/key-wrapping.ts";
 import type { Secret } from "../../core/secret.ts";
-import type { ScryptCost } from "../../crypto/passphrase.ts";
+import { SCRYPT_COST, type ScryptCost } from "../../crypto/passphrase.ts";
 import type { StoreRecord } from "../../host/store-record.ts";
 import type { Store } from "../../host/store.ts";
 import { FORMAT, VERSION } from "./archive-format.ts";
@@ -32,11 +32,15 @@ const CHUNK_BYTES = 64 * 1024;
  * @example
  * await pipeline(exportSite(store, { passphrase: Secret.fromEnv("ARCHIVE_KEY") }), createWriteStream("site.mnet", { mode: 0o600 }));
  */
-export async function* exportSite(
+export function exportSite(store: Store, options: ExportOptions): AsyncGenerator<Uint8Array, void, undefined> {
+  return writeArchive(store, options, SCRYPT_COST);
+}
+
+/** `exportSite`, with a cost that a test can pay hundreds of times. */
+export async function* writeArchive(
   store: Store,
   { passphrase, keys: wrappingOptions, now = new Date() }: ExportOptions,
-  /** @internal For tests. */
-  cost?: ScryptCost,
+  cost: ScryptCost,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const wrapping = new KeyWrapping(wrappingOptions);
   const { keys, header } = await ArchiveKeys.create(passphrase, cost);
