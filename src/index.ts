@@ -57,6 +57,22 @@ export type { Course, CourseOffer, Courses, Enrolment, Enrolments, Role } from "
 export { UntrustedHtml } from "./plug-ins/untrusted-html.ts";
 export type { AccessRule } from "./service-stores/access-store.ts";
 export type { TokenGrace } from "./service-stores/token-store.ts";
+export { enrolment, type EnrolmentOptions } from "./services/enrolment/enrolment.ts";
+export { readEnrolmentCsv } from "./services/enrolment/read-enrolment-csv.ts";
+export type {
+  BulkError,
+  BulkOptions,
+  BulkOutcome,
+  BulkRow,
+  CacheOptions,
+  MyCourse,
+  Person,
+  PersonDetails,
+  RemoteCourse,
+  RemoteCourseRef,
+  RemoteEnrolment,
+  RemoteEnrolmentEntry,
+} from "./services/enrolment/remote-enrolment.ts";
 export type { SsoOptions, SsoPage } from "./services/sso/options.ts";
 export { sso, type AccessList, type NetworkLink, type NetworkSession, type Sso } from "./services/sso/sso.ts";
 export type { TlsLevel, Transport, TransportRequest, TransportResponse } from "./transport/transport.ts";

@@ -18,3 +18,4 @@ export type { SessionMatch, SessionRecord, SessionStore } from "./service-stores
 export type { IssuedToken, Redemption, TokenGrace, TokenStore } from "./service-stores/token-store.ts";
 export { memoryStore } from "./stores/memory/memory-store.ts";
 export { openStore, type StoreOptions } from "./stores/open-store.ts";
+export { redisReplay, type RedisClient, type RedisReplayOptions } from "./stores/redis/redis-replay.ts";

@@ -5,6 +5,7 @@ import { demoCommand } from "./demo/demo-command.ts";
 import { describeError } from "./describe-error.ts";
 import { EXIT, type ExitCode } from "./exit-code.ts";
 import { inspectCommand } from "./inspect/inspect-command.ts";
+import { coursesCommand, enrolCommand, enrolmentsCommand, unenrolCommand } from "./site/enrolment-commands.ts";
 import { callCommand } from "./site/call-command.ts";
 import { exportCommand } from "./site/export-command.ts";
 import { importCommand } from "./site/import-command.ts";
@@ -12,9 +13,11 @@ import { importMoodleCommand } from "./site/import-moodle-command.ts";
 import { keysCommand } from "./site/keys-command.ts";
 import { logCommand } from "./site/log-command.ts";
 import { maintainCommand } from "./site/maintain-command.ts";
+import { migrateCommand } from "./site/migrate-command.ts";
 import { peersCommand } from "./site/peers-command.ts";
 import { servicesCommand } from "./site/services-command.ts";
 import { statsCommand } from "./site/stats-command.ts";
+import { syncCommand } from "./site/sync-command.ts";
 import { UsageError } from "./usage-error.ts";
 
 const EPILOGUE = `
@@ -52,6 +55,11 @@ export async function run(argv: readonly string[], io: CliIo): Promise<ExitCode>
     peersCommand,
     servicesCommand,
     keysCommand,
+    coursesCommand,
+    enrolmentsCommand,
+    enrolCommand,
+    unenrolCommand,
+    syncCommand,
     callCommand,
     logCommand,
     statsCommand,
@@ -59,6 +67,7 @@ export async function run(argv: readonly string[], io: CliIo): Promise<ExitCode>
     exportCommand,
     importCommand,
     importMoodleCommand,
+    migrateCommand,
   ];
   for (const make of commands) {
     // Added rather than made by the program, so the settings have to be handed down.

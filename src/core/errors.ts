@@ -253,12 +253,13 @@ export class SsoError extends MnetError {
   }
 }
 
-/** A remote enrolment that was stopped before anything was sent. */
+/** A remote enrolment that was stopped before anything was sent, or refused without a reason. */
 export class EnrolmentError extends MnetError {
   override readonly name = "EnrolmentError";
   readonly code:
     | "MNET_ENROLMENT_COURSE_UNKNOWN"
     | "MNET_ENROLMENT_PERSON_UNSUITABLE"
+    | "MNET_ENROLMENT_REFUSED"
     | "MNET_ENROLMENT_RUN_ACTIVE"
     | "MNET_ENROLMENT_RUN_CHANGED"
     | "MNET_ENROLMENT_CSV_INVALID";

@@ -10,6 +10,7 @@ import type { KeyWrapper } from "../keys/key-wrapper.ts";
 import { KeyWrapping } from "../keys/key-wrapping.ts";
 import { PEER_SETTINGS } from "../peer/check-options.ts";
 import type { PeerSettings } from "../peer/peer-settings.ts";
+import type { ReplayStore } from "../peer/replay-store.ts";
 import { parseWwwroot } from "../peer/wwwroot.ts";
 import { HttpTransport } from "../transport/http-transport.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -70,6 +71,8 @@ export interface HostOptions<S extends readonly Service[] = readonly Service[]> 
   readonly name: string;
   /** Opened by `createHost`, closed by `host.close()`. */
   readonly store: Store;
+  /** Where the messages that were taken are remembered, such as `redisReplay(client)`. Default: in the store. */
+  readonly replay?: ReplayStore | undefined;
   /** What this host serves and what it can call, beside the system methods. Default none. */
   readonly services?: S | undefined;
   /** How our own keys are made. */
@@ -119,6 +122,7 @@ export interface HostConfiguration {
   readonly wwwroot: Wwwroot;
   readonly name: string;
   readonly store: Store;
+  readonly replay: ReplayStore;
   readonly services: readonly Service[];
   readonly keys: KeyPolicy;
   readonly keyWrapping: KeyWrapping;
@@ -173,6 +177,7 @@ const SCHEMA = v.strictObject({
     v.regex(/^\P{Cc}*$/u, "Expected no control characters"),
   ),
   store: object("open"),
+  replay: v.optional(object("remember")),
   services: v.optional(v.array(v.custom((input) => typeof input === "object" && input !== null, "Expected a service"))),
   keys: v.optional(
     v.strictObject({
@@ -244,6 +249,7 @@ export function configure(options: HostOptions): HostConfiguration {
     wwwroot: parseWwwroot(options.wwwroot),
     name: options.name,
     store: options.store,
+    replay: options.replay ?? options.store.replay,
     services: options.services ?? [],
     keys: withDefaults(DEFAULT_KEY_POLICY, keyPolicy),
     keyWrapping: new KeyWrapping({ encryptWith, decryptAlsoWith }),

@@ -212,7 +212,7 @@ export async function startHost(
   const circuits = new CircuitBreaker({ clock, emit });
   const http = new HttpClient(transport, clock, circuits);
   const adoption = new KeyAdoption({ self: wwwroot, store: peerStore, directory, keys, http, clock, limits, emit });
-  const replay = new ReplayGuard({ store: store.replay, clock, emit });
+  const replay = new ReplayGuard({ store: configuration.replay, clock, emit });
   const newKeyNotices = new NewKeyNotices();
   const client = new PeerClient({
     self: wwwroot,
@@ -274,7 +274,17 @@ export async function startHost(
   const ownKeys = createKeys({ ring: keys, store: peerStore, directory, client, callsPeers: enabled });
   const maintenance = new Maintenance({
     tasks: [
-      ...pruneTasks(store, clock, configuration.keys.generations),
+      ...pruneTasks(
+        {
+          keys: store.keys,
+          replay: configuration.replay,
+          log: store.log,
+          tokens: store.tokens,
+          sessions: store.sessions,
+        },
+        clock,
+        configuration.keys.generations,
+      ),
       { name: "warn-of-expiring-keys", run: (signal) => keyExpiry.warn(signal) },
       { name: "retry-proofs", run: async (signal) => (enabled ? strangers?.retryProofs(signal) : undefined) },
       { name: "write-stats", run: () => statistics.flush() },

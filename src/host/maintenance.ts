@@ -127,7 +127,11 @@ export class Maintenance {
 }
 
 /** Forgets what the store keeps and nobody needs any more. */
-export function pruneTasks(store: Store, clock: Clock, generations: number): readonly MaintenanceTask[] {
+export function pruneTasks(
+  store: Pick<Store, "keys" | "replay" | "log" | "tokens" | "sessions">,
+  clock: Clock,
+  generations: number,
+): readonly MaintenanceTask[] {
   return [
     // A rotation prunes, too; this is for one that died on the way, and for a policy that was changed.
     { name: "prune-keys", run: () => store.keys.prune(generations, clock.now()) },

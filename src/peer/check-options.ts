@@ -32,6 +32,7 @@ const SETTING = {
   exportFields: columns,
   importFields: columns,
   signIn: v.picklist(["allow", "deny"]),
+  maxEnrolments: v.pipe(v.number(), v.integer(), v.minValue(0)),
   allowAddresses: v.pipe(v.array(v.string()), v.check(areNetworks, "Expected networks in CIDR form")),
 };
 const LEGACY = {

@@ -21,6 +21,8 @@ export interface PeerSettings {
   readonly importFields?: readonly string[];
   /** What a user of this peer may do here who has no rule of her own (spec 9.12). Default `"allow"`. */
   readonly signIn?: "allow" | "deny";
+  /** Enrolments through MNet that the users of this peer may hold here (SEC-067). Default 10,000. */
+  readonly maxEnrolments?: number;
   /** Networks in CIDR form where this peer's address may lie although they are private (SEC-078). Default none. */
   readonly allowAddresses?: readonly string[];
   /** Every weakness for an old peer is here and nowhere else. Each use is an event. */
@@ -52,6 +54,9 @@ export type PeerSettingsChange = {
 /** A responder may be this far ahead of us (MNET-104). */
 export const DEFAULT_DRIFT_TOLERANCE_MS = 15_000;
 
+/** As many as a large school sends (SEC-067). */
+const DEFAULT_MAX_ENROLMENTS = 10_000;
+
 /** Of what a Moodle exports unless told otherwise (spec 9.6), that which means something to other software. */
 const DEFAULT_FIELDS: readonly string[] = ["city", "country", "lang", "timezone", "description", "picture"];
 
@@ -75,6 +80,7 @@ export function completeSettings(settings: PeerSettings, hostTimeoutMs: number):
     exportFields: DEFAULT_FIELDS,
     importFields: DEFAULT_FIELDS,
     signIn: "allow",
+    maxEnrolments: DEFAULT_MAX_ENROLMENTS,
     allowAddresses: [],
     ...present(settings),
     legacy: { tls: "verify", smallKeys: false, adoptKeyOverHttps: false, ...present(settings.legacy) },

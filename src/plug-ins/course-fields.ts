@@ -136,12 +136,21 @@ export const USER_ENROLMENT_FIELD_NAMES = ["enrol", "timemodified", "role_name"]
 export function toldEnrolment(told: {
   readonly [name in (typeof USER_ENROLMENT_FIELD_NAMES)[number]]?: string | undefined;
 }): { readonly method: string; readonly roleName: string; readonly changedAt?: number } {
-  const seconds = Number(phpInteger(told.timemodified ?? "0"));
+  const changedAt = timeOf(told.timemodified ?? "")?.getTime();
   return {
     method: firstCharacters(told.enrol ?? "mnet", 20),
     roleName: firstCharacters(told.role_name ?? "", 255),
-    ...(seconds > 0 && { changedAt: seconds * 1000 }),
+    ...(changedAt !== undefined && { changedAt }),
   };
+}
+
+/** The last second of the year 9999. */
+const LAST_SECOND = 253_402_300_799;
+
+/** A moment in Unix seconds, as a peer tells it. 0, what is before, and what is no time are none. */
+export function timeOf(seconds: string): Date | undefined {
+  const number = Number(phpInteger(seconds));
+  return number > 0 && number <= LAST_SECOND ? new Date(number * 1000) : undefined;
 }
 
 /** As PHP casts text to a number: its beginning, or 0. */

@@ -1,6 +1,6 @@
 /** One row of a run that is over. */
 export interface RunEntry {
-  /** From 1, in the order of the input. */
+  /** From 1, in the order of the input; 0 is for whoever runs it. */
   readonly row: number;
   /** Of the row's content, so that a run with other rows is noticed. At most 64 characters. */
   readonly digest: string;

@@ -65,7 +65,11 @@ function parametersOf({ searchParams }: URL): (name: string) => string | undefin
     if (!PARAMETERS.includes(name)) throw wrongUrl(`Its parameters may be ${PARAMETERS.join(", ")}.`);
     if (searchParams.getAll(name).length > 1) throw wrongUrl(`It has ${name} twice.`);
   }
-  return (name) => searchParams.get(name) || undefined;
+  return (name) => {
+    const value = searchParams.get(name);
+    if (value === "") throw wrongUrl(`Its ${name} is empty.`);
+    return value ?? undefined;
+  };
 }
 
 function tlsOf(mode: string, caFile: string | undefined): TlsOptions | undefined {

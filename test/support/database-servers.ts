@@ -163,7 +163,7 @@ class ServerProcess {
 
   /** Tries until it works. */
   async ready(attempt: () => Promise<unknown>): Promise<void> {
-    for (const end = performance.now() + 30_000; ; await setTimeout(50)) {
+    for (const end = performance.now() + 30_000; ;) {
       try {
         await attempt();
         return;
@@ -171,6 +171,7 @@ class ServerProcess {
         if (this.#child?.exitCode !== null || performance.now() > end) {
           throw new Error(`The server does not start:\n${this.log}`, { cause: error });
         }
+        await setTimeout(50);
       }
     }
   }
@@ -181,7 +182,7 @@ class ServerProcess {
 
   async stop(signal: NodeJS.Signals): Promise<void> {
     const child = this.#child;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    if (child?.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, "exit");
     child.kill(signal);
     await exited;

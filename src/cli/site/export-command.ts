@@ -4,21 +4,28 @@ import { pipeline } from "node:stream/promises";
 import { Command } from "commander";
 import type { Secret } from "../../core/secret.ts";
 import { exportSite } from "../../moving/archive/export-site.ts";
-import { openStore } from "../../stores/open-store.ts";
 import type { CliIo } from "../cli-io.ts";
 import { UsageError } from "../usage-error.ts";
-import { encryptionOf, secretOf, withStoreOptions, type StoreOptions } from "./open-site.ts";
+import {
+  encryptionOf,
+  secretOf,
+  withKeyOptions,
+  withStoreOptions,
+  openSiteStore,
+  type KeyFileOptions,
+  type StoreOptions,
+} from "./open-site.ts";
 
 /** Options of a command that reads or writes an archive. */
-export type ArchiveOptions = StoreOptions & { readonly passphraseFile?: string };
+export type ArchiveOptions = StoreOptions & KeyFileOptions & { readonly passphraseFile?: string };
 
 /** `mnet export FILE`: a backup, or the first half of a move. */
 export function exportCommand(io: CliIo): Command {
-  return withPassphrase(withStoreOptions(new Command("export")))
+  return withPassphrase(withKeyOptions(withStoreOptions(new Command("export"))))
     .description("Write the site into an archive: keys, peers, boxes, settings, rules, sessions.")
     .argument("<file>", "is made, for its owner only; must not be there")
     .action(async (file: string, options: ArchiveOptions) => {
-      const store = openStore(options.store);
+      const store = openSiteStore(options);
       try {
         const archive = exportSite(store, { passphrase: passphraseOf(options), keys: encryptionOf(options) });
         await writeWhole(file, archive);

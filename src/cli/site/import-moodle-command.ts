@@ -5,24 +5,31 @@ import { Command } from "commander";
 import type { MoodleDatabase } from "../../moving/moodle/moodle-database.ts";
 import { importMoodle, moodleUsers, previewMoodle, type MoodleImport } from "../../moving/moodle/import-moodle.ts";
 import { openMoodleDatabase } from "../../moving/moodle/open-moodle-database.ts";
-import { openStore } from "../../stores/open-store.ts";
 import type { CliIo } from "../cli-io.ts";
 import { printable } from "../printable.ts";
 import { UsageError } from "../usage-error.ts";
-import { encryptionOf, withStoreOptions, type StoreOptions } from "./open-site.ts";
+import {
+  encryptionOf,
+  withKeyOptions,
+  withStoreOptions,
+  openSiteStore,
+  type KeyFileOptions,
+  type StoreOptions,
+} from "./open-site.ts";
 import { showFields } from "./show.ts";
 
-type Options = StoreOptions & {
-  readonly prefix: string;
-  readonly wwwroot?: string;
-  readonly users?: string;
-  readonly dryRun?: boolean;
-  readonly json?: boolean;
-};
+type Options = StoreOptions &
+  KeyFileOptions & {
+    readonly prefix: string;
+    readonly wwwroot?: string;
+    readonly users?: string;
+    readonly dryRun?: boolean;
+    readonly json?: boolean;
+  };
 
 /** `mnet import-moodle DATABASE-URL`: takes a Moodle's place in its network. */
 export function importMoodleCommand(io: CliIo): Command {
-  return withStoreOptions(new Command("import-moodle"))
+  return withKeyOptions(withStoreOptions(new Command("import-moodle")))
     .description("Take a Moodle's place: its keys, peers, boxes and rules out of its database, into an empty store.")
     .argument("[url]", "mysql://… or postgres://… of the Moodle's database (or: MOODLE_DATABASE)")
     .option("--prefix <prefix>", "$CFG->prefix of the Moodle", "mdl_")
@@ -49,7 +56,7 @@ export function importMoodleCommand(io: CliIo): Command {
 async function takeOver(database: MoodleDatabase, options: Options): Promise<MoodleImport> {
   const importOptions = { wwwroot: options.wwwroot, keys: encryptionOf(options) };
   if (options.dryRun) return previewMoodle(database, importOptions);
-  const store = openStore(options.store);
+  const store = openSiteStore(options);
   try {
     return await importMoodle(store, database, importOptions);
   } finally {

@@ -4,13 +4,14 @@ import type { Peer, PeerRef } from "../../core/peer-snapshot.ts";
 import { serveMethod } from "../../host/method.ts";
 import { createService, type Service } from "../../host/service.ts";
 import type { Attachment, Site } from "../../host/site.ts";
-import { publishes, subscribes } from "../../peer/service-flags.ts";
+import { subscribes } from "../../peer/service-flags.ts";
 import type { Account } from "../../plug-ins/account.ts";
 import type { Browser, BrowserSession } from "../../plug-ins/browser.ts";
 import { wireUsername } from "../../plug-ins/usernames.ts";
 import type { AccessRule } from "../../service-stores/access-store.ts";
 import { isRemoteUsername } from "../../plug-ins/usernames.ts";
 import { Doors } from "./doors.ts";
+import { sendsUsersHere } from "./homes.ts";
 import { IdentityProvider } from "./identity-provider.ts";
 import { Jump } from "./jump.ts";
 import { Keepalive } from "./keepalive.ts";
@@ -128,7 +129,7 @@ function attach<Raw>(site: Site, configuration: SsoConfiguration): Attachment<{ 
         logout.atHome(peer.id, username, useragent.toLowerCase()),
       ),
       serveMethod(spMethods.keepalive_client, ({}, { peer }) => {
-        site.background.run(() => site.run((signal) => keepalive.run(peer.id, signal)));
+        site.background.run(() => site.run((signal) => keepalive.runFor(peer.id, signal)));
         return true;
       }),
     ],
@@ -175,7 +176,7 @@ function createSso<Raw>(
     identityProviders: (returnTo = "/") =>
       site.withStore(() =>
         linksTo(
-          async (peer) => peer.application !== "mahara" && publishes(await site.flag(peer, SP, "own")),
+          (peer) => sendsUsersHere(site, peer),
           (peer) => loginAddress(site.wwwroot, peer, returnTo),
         ),
       ),

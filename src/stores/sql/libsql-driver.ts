@@ -3,7 +3,7 @@ import type { SqlEngine } from "./engine.ts";
 import { loadDriver } from "./load-driver.ts";
 import { sqliteEngine, type SqliteDatabase } from "./sqlite-engine.ts";
 import { sqliteError } from "./sqlite-error.ts";
-import { createDatabaseFile } from "./sqlite-file.ts";
+import { claimDatabaseFile, createDatabaseFile } from "./sqlite-file.ts";
 
 /** What is called of the package `libsql`. */
 interface LibsqlDatabase {
@@ -26,6 +26,7 @@ export function libsqlEngine(file: string): SqlEngine {
   return sqliteEngine(async () => {
     const { default: Database } = await loadDriver("libsql", () => import("libsql"));
     createDatabaseFile(file);
+    claimDatabaseFile(file, "libsql");
     return translated(file, () => dressed(new Database(file), file));
   });
 }

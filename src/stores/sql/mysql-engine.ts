@@ -1,16 +1,15 @@
 import { readFile } from "node:fs/promises";
-import { setTimeout } from "node:timers/promises";
 import { MysqlAdapter, MysqlIntrospector, MysqlQueryCompiler, sql, type Dialect, type Driver } from "kysely";
-import type { PoolConnection, TypeCastField } from "mysql2/promise";
-import { StoreError } from "../../core/errors.ts";
+import type { PoolConnection, TypeCastField, TypedParameter } from "mysql2/promise";
+import type { StoreError } from "../../core/errors.ts";
 import type { ServerAddress } from "../server-address.ts";
 import { bindable } from "./bindable.ts";
 import type { SqlEngine } from "./engine.ts";
 import { loadDriver } from "./load-driver.ts";
+import { waitForMigrationLock } from "./migration-lock.ts";
 import { isDeadlock, mysqlError, survives } from "./mysql-error.ts";
 import {
   DEFAULT_SERVER_TIMEOUTS,
-  isSchemaChange,
   ServerDriver,
   type BeginStatements,
   type ServerConnection,
@@ -36,8 +35,6 @@ const SESSION = [
 const PREPARED_STATEMENTS = 100;
 /** An index holds 3,072 bytes of a row, and a character takes up to four. */
 const BYTES_OF_CHARACTER = 4;
-const LOCK_PATIENCE_MS = 60_000;
-const LOCK_PAUSE_MS = 50;
 
 /** MariaDB 10.6 and later and MySQL 8 and later, by the package `mysql2`. */
 export function mysqlEngine(
@@ -45,7 +42,7 @@ export function mysqlEngine(
   maxConnections: number,
   timeouts: ServerTimeouts = DEFAULT_SERVER_TIMEOUTS,
 ): SqlEngine {
-  const driver = new ServerDriver(() => openPool(address, maxConnections, timeouts), BEGIN);
+  const driver = new ServerDriver(() => openPool(address, maxConnections, timeouts), BEGIN, timeouts);
   return {
     dialect: dialectOf(() => driver),
     swiftDialect: dialectOf(() => driver.swift()),
@@ -71,15 +68,10 @@ export function mysqlEngine(
     migrating: (db, work) =>
       db.connection().execute(async (connection) => {
         const name = sql`concat('mnet ', sha1(database()))`;
-        for (const patience = performance.now() + LOCK_PATIENCE_MS; ; await setTimeout(LOCK_PAUSE_MS)) {
+        await waitForMigrationLock(async () => {
           const lock = await sql<{ got: number | null }>`select get_lock(${name}, 0) as got`.execute(connection);
-          if (lock.rows[0]?.got === 1) break;
-          if (performance.now() > patience) {
-            throw new StoreError("MNET_STORE_UNAVAILABLE", "Another process is migrating the database.", {
-              retryable: true,
-            });
-          }
-        }
+          return lock.rows[0]?.got === 1;
+        });
         try {
           return await work(connection);
         } finally {
@@ -103,12 +95,10 @@ const dialectOf = (createDriver: () => Driver): Dialect => ({
   createIntrospector: (db) => new MysqlIntrospector(db),
 });
 
-type Mysql = typeof import("mysql2/promise");
-
 async function openPool(
   { host, port, socket, user, password, database, tls }: ServerAddress,
   maxConnections: number,
-  { connectMs, statementMs }: ServerTimeouts,
+  { connectMs }: ServerTimeouts,
 ): Promise<ServerPool> {
   const mysql = await loadDriver("mysql2", () => import("mysql2/promise"));
   const translate = (error: unknown): StoreError => mysqlError(error, `${database} on ${socket ?? host}`);
@@ -132,7 +122,7 @@ async function openPool(
   return {
     async connect() {
       const connection = await pool.getConnection().catch(rethrow(translate));
-      const one = dressed(connection, mysql, translate, statementMs);
+      const one = dressed(connection, mysql.TypedParameter.BIGINT, translate);
       // The pool gives the wrapper anew each time; what it wraps stays the same.
       if (!prepared.has(connection.connection)) {
         try {
@@ -151,9 +141,8 @@ async function openPool(
 
 function dressed(
   connection: PoolConnection,
-  mysql: Mysql,
+  integer: typeof TypedParameter.BIGINT,
   translate: (error: unknown) => StoreError,
-  statementMs: number,
 ): ServerConnection {
   let isLost = false;
   return {
@@ -163,17 +152,16 @@ function dressed(
         .map(bindable)
         .map((value) =>
           Number.isInteger(value)
-            ? mysql.TypedParameter.BIGINT(value as number)
+            ? integer(value as number)
             : value instanceof Uint8Array
               ? Buffer.from(value.buffer, value.byteOffset, value.byteLength)
               : value,
         );
-      const options = { sql: text, ...(!isSchemaChange(text) && { timeout: statementMs }) };
       try {
         const [result] = await (values.length > 0
           ? // Values travel apart from the statement: nothing is escaped, so nothing can be escaped wrongly (SEC-057).
-            connection.execute({ ...options, values })
-          : connection.query(options));
+            connection.execute(text, values)
+          : connection.query(text));
         if (Array.isArray(result)) return { rows: result };
         return { rows: [], changes: result.affectedRows };
       } catch (error) {

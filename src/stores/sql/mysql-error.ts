@@ -75,6 +75,6 @@ export const isDeadlock = (error: unknown): boolean => {
 
 /** The number of what the server said. The system's own numbers are negative. */
 function errnoOf(thrown: unknown): number | undefined {
-  const { errno } = thrown as { readonly errno?: unknown };
+  const { errno } = (thrown ?? {}) as { readonly errno?: unknown };
   return typeof errno === "number" && errno > 0 ? errno : undefined;
 }

@@ -3,7 +3,7 @@ import { bindable } from "./bindable.ts";
 import type { SqlEngine } from "./engine.ts";
 import { sqliteEngine, type SqliteDatabase } from "./sqlite-engine.ts";
 import { sqliteError } from "./sqlite-error.ts";
-import { createDatabaseFile } from "./sqlite-file.ts";
+import { claimDatabaseFile, createDatabaseFile } from "./sqlite-file.ts";
 
 /** What is called of `node:sqlite`. Its types are not in those of the oldest Node that we run on. */
 interface NodeSqlite {
@@ -28,6 +28,7 @@ export function nodeSqliteEngine(file: string): SqlEngine {
   return sqliteEngine(async () => {
     const { DatabaseSync } = loadNodeSqlite();
     createDatabaseFile(file);
+    claimDatabaseFile(file, "node:sqlite");
     return translated(file, () => dressed(new DatabaseSync(file, { timeout: 0 }), file));
   });
 }
@@ -35,11 +36,18 @@ export function nodeSqliteEngine(file: string): SqlEngine {
 /** Throws `MNET_STORE_DRIVER_MISSING`. */
 function loadNodeSqlite(): NodeSqlite {
   const loaded = process.getBuiltinModule("node:sqlite") as NodeSqlite | undefined;
-  if (loaded && "isTransaction" in loaded.DatabaseSync.prototype) return loaded;
+  if (loaded && knowsTransactions(loaded)) return loaded;
   throw new StoreError(
     "MNET_STORE_DRIVER_MISSING",
-    `Node ${process.versions.node} has no node:sqlite that does. It takes 22.16 or later; "sqlite:FILE" opens the same file.`,
+    `The node:sqlite of Node ${process.versions.node} is missing or too old. 22.16 has one; "sqlite:FILE" opens the same file on any.`,
   );
+}
+
+/** The property is one of each database, so one has to be made to see it. */
+function knowsTransactions({ DatabaseSync }: NodeSqlite): boolean {
+  const probe = new DatabaseSync(":memory:", { timeout: 0 });
+  probe.close();
+  return "isTransaction" in probe;
 }
 
 function dressed(database: NodeDatabase, file: string): SqliteDatabase {

@@ -1,5 +1,4 @@
 import { readFile } from "node:fs/promises";
-import { setTimeout } from "node:timers/promises";
 import { PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, sql, type Dialect, type Driver } from "kysely";
 import type { PoolClient } from "pg";
 import { StoreError } from "../../core/errors.ts";
@@ -7,10 +6,10 @@ import type { ServerAddress } from "../server-address.ts";
 import { bindable } from "./bindable.ts";
 import type { SqlEngine } from "./engine.ts";
 import { loadDriver } from "./load-driver.ts";
+import { waitForMigrationLock } from "./migration-lock.ts";
 import { isDeadlock, postgresError, survives } from "./postgres-error.ts";
 import {
   DEFAULT_SERVER_TIMEOUTS,
-  isSchemaChange,
   ServerDriver,
   type BeginStatements,
   type ServerConnection,
@@ -26,10 +25,10 @@ const BEGIN: BeginStatements = {
 };
 /** Types that the driver gives as text, because they may be larger than a number holds: ours are not. */
 const INT8 = 20;
+/** Of several statements at once, and of others that ask for nothing, the driver says neither. */
+const CHANGING: readonly string[] = ["INSERT", "UPDATE", "DELETE"];
 /** All migrations of a database wait for this; any number that nobody else uses. */
 const MIGRATION_LOCK = 0x6d6e_6574;
-const LOCK_PATIENCE_MS = 60_000;
-const LOCK_PAUSE_MS = 50;
 
 /** PostgreSQL 12 and later, by the package `pg`. */
 export function postgresEngine(
@@ -37,7 +36,7 @@ export function postgresEngine(
   maxConnections: number,
   timeouts: ServerTimeouts = DEFAULT_SERVER_TIMEOUTS,
 ): SqlEngine {
-  const driver = new ServerDriver(() => openPool(address, maxConnections, timeouts), BEGIN);
+  const driver = new ServerDriver(() => openPool(address, maxConnections, timeouts), BEGIN, timeouts);
   return {
     dialect: dialectOf(() => driver),
     swiftDialect: dialectOf(() => driver.swift()),
@@ -68,17 +67,12 @@ export function postgresEngine(
             `The database ${address.database} cannot hold every character: make it with the encoding UTF8.`,
           );
         }
-        for (const patience = performance.now() + LOCK_PATIENCE_MS; ; await setTimeout(LOCK_PAUSE_MS)) {
-          // Asked again and again rather than waited for, because nothing that waits for a server waits for ever.
+        await waitForMigrationLock(async () => {
           const lock = await sql<{ got: boolean }>`
             select pg_try_advisory_xact_lock(${sql.lit(MIGRATION_LOCK)}) as got`.execute(trx);
-          if (lock.rows[0]?.got === true) return work(trx);
-          if (performance.now() > patience) {
-            throw new StoreError("MNET_STORE_UNAVAILABLE", "Another process is migrating the database.", {
-              retryable: true,
-            });
-          }
-        }
+          return lock.rows[0]?.got === true;
+        });
+        return work(trx);
       }),
     mustRepeat: isDeadlock,
     async resumeIds(trx, table) {
@@ -103,7 +97,7 @@ const dialectOf = (createDriver: () => Driver): Dialect => ({
 async function openPool(
   { host, port, socket, user, password, database, schema, tls }: ServerAddress,
   maxConnections: number,
-  { connectMs, statementMs }: ServerTimeouts,
+  { connectMs }: ServerTimeouts,
 ): Promise<ServerPool> {
   const { default: pg } = await loadDriver("pg", () => import("pg"));
   const translate = (error: unknown): StoreError => postgresError(error, `${database} on ${socket ?? host}`);
@@ -124,7 +118,7 @@ async function openPool(
     application_name: "mnet",
     ...(schema !== undefined && { options: `-c search_path=${schema}` }),
     types: {
-      getTypeParser: ((oid: number, format?: "text") =>
+      getTypeParser: ((oid: number, format?: "text"): unknown =>
         oid === INT8 ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
     },
   });
@@ -132,12 +126,12 @@ async function openPool(
   pool.on("error", () => undefined);
   pool.on("connect", (client) => client.on("error", () => undefined));
   return {
-    connect: async () => dressed(await pool.connect().catch(rethrow(translate)), translate, statementMs),
+    connect: async () => dressed(await pool.connect().catch(rethrow(translate)), translate),
     end: () => pool.end(),
   };
 }
 
-function dressed(client: PoolClient, translate: (error: unknown) => StoreError, statementMs: number): ServerConnection {
+function dressed(client: PoolClient, translate: (error: unknown) => StoreError): ServerConnection {
   let isLost = false;
   return {
     async run(text, parameters) {
@@ -147,10 +141,8 @@ function dressed(client: PoolClient, translate: (error: unknown) => StoreError, 
           text,
           // Without parameters the driver may send several statements at once, which `begin` makes use of.
           ...(values.length > 0 && { values }),
-          ...(!isSchemaChange(text) && { query_timeout: statementMs }),
         });
-        // Of several statements there are several results, and none is asked for.
-        return command === "SELECT" || rowCount === undefined ? { rows: rows ?? [] } : { rows, changes: rowCount ?? 0 };
+        return CHANGING.includes(command) ? { rows, changes: rowCount ?? 0 } : { rows };
       } catch (error) {
         if (!survives(error)) isLost = true;
         throw translate(error);

@@ -51,6 +51,6 @@ export const isDeadlock = (error: unknown): boolean => {
 
 /** The driver has codes of the system in the same field, such as `EPIPE`: the severity tells. */
 function sqlStateOf(thrown: unknown): string | undefined {
-  const { code, severity } = thrown as { readonly code?: unknown; readonly severity?: unknown };
+  const { code, severity } = (thrown ?? {}) as { readonly code?: unknown; readonly severity?: unknown };
   return typeof code === "string" && severity !== undefined ? code : undefined;
 }

@@ -36,22 +36,23 @@ export interface ServerTimeouts {
 
 export const DEFAULT_SERVER_TIMEOUTS: ServerTimeouts = { connectMs: 10_000, statementMs: 15_000 };
 
-/** Whether a statement changes the schema. */
-export const isSchemaChange = (statement: string): boolean => /^(create|alter|drop) /i.test(statement);
+const isSchemaChange = (statement: string): boolean => /^(create|alter|drop) /i.test(statement);
 
 /** The driver that Kysely has for any server. */
 export class ServerDriver implements Driver {
   readonly #open: () => Promise<ServerPool>;
   readonly #begin: BeginStatements;
+  readonly #timeouts: ServerTimeouts;
   #pool: Promise<ServerPool> | undefined;
   #isClosed = false;
   #inUse = 0;
   #idle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(open: () => Promise<ServerPool>, begin: BeginStatements) {
+  constructor(open: () => Promise<ServerPool>, begin: BeginStatements, timeouts: ServerTimeouts) {
     this.#open = open;
     this.#begin = begin;
+    this.#timeouts = timeouts;
   }
 
   /** The driver of a second Kysely on these connections, which does not wait for the disk. */
@@ -85,7 +86,16 @@ export class ServerDriver implements Driver {
     if (!this.#pool) throw new TypeError("The driver was not initialised.");
     this.#inUse += 1;
     try {
-      return new PooledConnection(await (await this.#pool).connect());
+      const connecting = (await this.#pool).connect();
+      const connection = await within(this.#timeouts.connectMs, connecting).catch((error: unknown) => {
+        // One that comes too late is for the next who asks.
+        connecting.then(
+          (late) => late.release(false),
+          () => undefined,
+        );
+        throw error;
+      });
+      return new PooledConnection(connection, this.#timeouts.statementMs);
     } catch (error) {
       this.#oneLess();
       throw error;
@@ -133,7 +143,8 @@ export class ServerDriver implements Driver {
   async #end(): Promise<void> {
     if (this.#inUse > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
     const pool = await this.#pool?.catch(() => undefined);
-    await pool?.end();
+    // A server that does not answer any more does not keep a host from closing.
+    if (pool) await within(this.#timeouts.connectMs, pool.end()).catch(() => undefined);
   }
 
   #oneLess(): void {
@@ -148,16 +159,18 @@ export class ServerDriver implements Driver {
 
 class PooledConnection implements DatabaseConnection {
   readonly #connection: ServerConnection;
+  readonly #statementMs: number;
   #isBroken = false;
 
-  constructor(connection: ServerConnection) {
+  constructor(connection: ServerConnection, statementMs: number) {
     this.#connection = connection;
+    this.#statementMs = statementMs;
   }
 
   /** Begins or ends a transaction. Where that fails, nobody knows what state the connection is in. */
   async control(statement: string): Promise<void> {
     try {
-      await this.#connection.run(statement, []);
+      await this.#run(statement, []);
     } catch (error) {
       this.#isBroken = true;
       throw error;
@@ -165,7 +178,7 @@ class PooledConnection implements DatabaseConnection {
   }
 
   async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
-    const { rows, changes } = await this.#connection.run(query.sql, query.parameters);
+    const { rows, changes } = await this.#run(query.sql, query.parameters);
     return { rows: rows as Row[], ...(changes === undefined ? {} : { numAffectedRows: BigInt(changes) }) };
   }
 
@@ -175,5 +188,37 @@ class PooledConnection implements DatabaseConnection {
 
   release(): void {
     this.#connection.release(this.#isBroken);
+  }
+
+  async #run(statement: string, parameters: readonly unknown[]): ReturnType<ServerConnection["run"]> {
+    if (this.#isBroken) throw new StoreError("MNET_STORE_UNAVAILABLE", "The connection was lost.", { retryable: true });
+    const running = this.#connection.run(statement, parameters);
+    if (isSchemaChange(statement)) return running;
+    return within(this.#statementMs, running).catch((error: unknown) => {
+      // Its answer may still come, and must not be taken for that to the next statement.
+      if (error instanceof LateError) this.#isBroken = true;
+      throw error;
+    });
+  }
+}
+
+class LateError extends StoreError {
+  constructor() {
+    super("MNET_STORE_UNAVAILABLE", "The database does not answer in time.", { retryable: true });
+  }
+}
+
+/** Drivers bound some of their waiting, each in its way; this bounds all of it. */
+async function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new LateError());
+    }, timeoutMs);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
