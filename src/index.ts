@@ -5,12 +5,14 @@
  */
 export type { Clock } from "./core/clock.ts";
 export {
+  ArchiveError,
   CallError,
   ConfigError,
   EnrolmentError,
   EnvelopeError,
   KeyError,
   MnetError,
+  MoodleImportError,
   PeerError,
   RemoteFault,
   SsoError,
@@ -42,6 +44,7 @@ export type { IncomingCall, Service } from "./host/service.ts";
 export type { TrustedMachine } from "./host/trusted-machines.ts";
 export { t, type Infer, type WireType } from "./host/wire-type.ts";
 export type { OwnKey } from "./keys/key-ring.ts";
+export type { KeyWrapper } from "./keys/key-wrapper.ts";
 export type { PeerPreview } from "./peer/peer-preview.ts";
 export type { EffectiveSettings, PeerSettings, PeerSettingsChange } from "./peer/peer-settings.ts";
 export type { PeerFilter } from "./peer/peer-store.ts";

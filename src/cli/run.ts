@@ -8,6 +8,9 @@ import { inspectCommand } from "./inspect/inspect-command.ts";
 import { accessCommand } from "./site/access-command.ts";
 import { coursesCommand, enrolCommand, enrolmentsCommand, unenrolCommand } from "./site/enrolment-commands.ts";
 import { callCommand } from "./site/call-command.ts";
+import { exportCommand } from "./site/export-command.ts";
+import { importCommand } from "./site/import-command.ts";
+import { importMoodleCommand } from "./site/import-moodle-command.ts";
 import { keysCommand } from "./site/keys-command.ts";
 import { logCommand } from "./site/log-command.ts";
 import { maintainCommand } from "./site/maintain-command.ts";
@@ -65,6 +68,9 @@ export async function run(argv: readonly string[], io: CliIo): Promise<ExitCode>
     logCommand,
     statsCommand,
     maintainCommand,
+    exportCommand,
+    importCommand,
+    importMoodleCommand,
     migrateCommand,
   ];
   for (const make of commands) {

@@ -139,7 +139,10 @@ const EVERY_SERVICE: ServiceCatalogue = { serves: () => true, knows: () => true,
 export async function startHost(
   options: HostOptions,
   systemMethods: (parts: SystemParts) => ReadonlyMap<string, SystemMethod>,
-  { knowsEveryService = false }: { readonly knowsEveryService?: boolean } = {},
+  {
+    knowsEveryService = false,
+    rewrapsKeys = true,
+  }: { readonly knowsEveryService?: boolean; readonly rewrapsKeys?: boolean } = {},
 ): Promise<Host> {
   const configuration = configure(options);
   const { wwwroot, name, store, clock, limits, timeoutMs, transport, random, hidePeers, enabled } = configuration;
@@ -189,7 +192,14 @@ export async function startHost(
   const machines = new TrustedMachines(configuration.trustedMachines, serves);
   await store.open();
 
-  const keys = new KeyRing({ store: store.keys, site: { wwwroot, name }, policy: configuration.keys, clock, emit });
+  const keys = new KeyRing({
+    store: store.keys,
+    wrapping: configuration.keyWrapping,
+    site: { wwwroot, name },
+    policy: configuration.keys,
+    clock,
+    emit,
+  });
   const ownCertificate = async (): Promise<string> => (await keys.active()).current.certificate.pem;
   const peerStore = withEffectiveSettings(store.peers, peerDefaults);
   const directory = new PeerDirectory({
@@ -437,6 +447,7 @@ export async function startHost(
   }
 
   try {
+    if (configuration.encryptsKeys && rewrapsKeys) await keys.rewrap();
     // The first key is durable before anything can ask for it.
     await keys.active();
   } catch (error) {
@@ -459,6 +470,7 @@ export async function startHost(
         requireEnabled();
         return work.run((signal) => ownKeys.rotate({ ...options, signal }), options?.signal);
       },
+      rewrap: () => work.withStore(() => ownKeys.rewrap()),
       revoke: (fingerprint, options) =>
         work.run((signal) => ownKeys.revoke(fingerprint, { ...options, signal }), undefined),
     },

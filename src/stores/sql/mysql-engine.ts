@@ -80,6 +80,8 @@ export function mysqlEngine(
         }
       }),
     mustRepeat: isDeadlock,
+    // `auto_increment` looks at every id that is written.
+    resumeIds: async () => undefined,
     // Old versions of rows stay in the files until the server cleans up, and in its log of writes; nobody can order that.
     scrub: async () => undefined,
     close: () => driver.close(),

@@ -40,16 +40,7 @@ export function sqlRemoteCourseStore(context: SqlContext): RemoteCourseStore {
     for (const chunk of chunksOf([...byKey.values()])) {
       await trx
         .insertInto(tables.remote_enrolment)
-        .values(
-          chunk.map(({ course, username, method, roleName, changedAt }) => ({
-            peer,
-            course,
-            username,
-            method,
-            role_name: roleName,
-            changed_at: changedAt ?? null,
-          })),
-        )
+        .values(chunk.map((row) => enrolmentRow(peer, row)))
         .execute();
     }
   }
@@ -219,6 +210,13 @@ const toCourse = ({ course, fields }: Pick<Schema["remote_course"], "course" | "
   id: course,
   fields: JSON.parse(fields) as CachedCourse["fields"],
 });
+
+export function enrolmentRow(
+  peer: PeerId,
+  { course, username, method, roleName, changedAt }: CachedEnrolment & { readonly course: number },
+): Schema["remote_enrolment"] {
+  return { peer, course, username, method, role_name: roleName, changed_at: changedAt ?? null };
+}
 
 function toEnrolment(row: Omit<Schema["remote_enrolment"], "peer" | "course">): CachedEnrolment {
   return {

@@ -84,6 +84,8 @@ export function sqliteEngine(open: () => Promise<SqliteDatabase>): SqlEngine {
     migrating: (db, work) => db.transaction().execute(work),
     // Whoever begins a transaction has the lock that it needs to the end.
     mustRepeat: () => false,
+    // `autoincrement` looks at every id that is written.
+    resumeIds: async () => undefined,
     async scrub(db) {
       try {
         // The log beside the file has the old pages until it is emptied, which others who read or write put off.
