@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { Background } from "../core/background.ts";
 import { MAXIMUM_DELAY_MS } from "../core/clock.ts";
-import { ConfigError } from "../core/errors.ts";
+import { ConfigError, MnetError, type MnetErrorCode } from "../core/errors.ts";
 import type { Observer } from "../core/events.ts";
 import type { Wwwroot } from "../core/ids.ts";
 import { listing, type Listing } from "../core/listing.ts";
@@ -55,6 +55,16 @@ export interface CallOptions {
 export interface RawCallOptions extends CallOptions {
   /** Call although no described service has this method. Audited. Default `false`. */
   readonly unchecked?: boolean | undefined;
+}
+
+/** What a readiness probe asks. */
+export interface HostHealth {
+  /** The store answers and the host is not closing: this process can be sent requests. */
+  readonly isReady: boolean;
+  /** `"ok"`, or the code of what the store fails with. */
+  readonly store: "ok" | MnetErrorCode;
+  /** Whether `close` was called. */
+  readonly isClosing: boolean;
 }
 
 /** Our site. Everything hangs on it; nothing is global. */
@@ -115,6 +125,11 @@ export interface Host extends AsyncDisposable {
    * What fails is in the report; an aborted one rejects with `signal.reason`.
    */
   maintain(options?: CallOptions): Promise<MaintenanceReport>;
+  /**
+   * Whether this process can serve, for a readiness probe. Asks the store; never rejects, and is bounded by how long the
+   * store waits for its server.
+   */
+  health(): Promise<HostHealth>;
   /**
    * Takes no new calls, waits for those in flight (default 10,000 ms), aborts them, and closes the store and the
    * transport. After that everything throws `MNET_HOST_CLOSED`.
@@ -429,6 +444,15 @@ export async function startHost(
     return (closed ??= shutDown(patience));
   }
 
+  async function storeHealth(): Promise<HostHealth["store"]> {
+    try {
+      await store.peers.generation();
+      return "ok";
+    } catch (error) {
+      return MnetError.is(error) ? error.code : "MNET_STORE_UNAVAILABLE";
+    }
+  }
+
   async function shutDown(patience: number): Promise<void> {
     stopMaintenance();
     strangers?.stop();
@@ -484,6 +508,11 @@ export async function startHost(
     },
     stats: (peer) => work.withStore(() => statistics.of(peer)),
     maintain: (maintainOptions) => work.run((signal) => maintenance.run(signal), maintainOptions?.signal),
+    async health() {
+      const health = await storeHealth();
+      const isClosing = closed !== undefined;
+      return { isReady: health === "ok" && !isClosing, store: health, isClosing };
+    },
     close: async (closeOptions) => close(closeOptions),
     [Symbol.asyncDispose]: async () => close(),
   };

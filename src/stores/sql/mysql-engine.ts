@@ -100,7 +100,8 @@ async function openPool(
   maxConnections: number,
   { connectMs }: ServerTimeouts,
 ): Promise<ServerPool> {
-  const mysql = await loadDriver("mysql2", () => import("mysql2/promise"));
+  // By its default: the names of this module are not all seen from outside.
+  const { default: mysql } = await loadDriver("mysql2", () => import("mysql2/promise"));
   const translate = (error: unknown): StoreError => mysqlError(error, `${database} on ${socket ?? host}`);
   const caFile = tls?.caFile;
   const ca = caFile === undefined ? undefined : await readFile(caFile, "utf8").catch(rethrow(translate));

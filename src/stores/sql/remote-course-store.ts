@@ -4,6 +4,7 @@ import type { CachedCourse, CachedEnrolment, RemoteCourseStore } from "../../ser
 import { chunksOf } from "./chunks.ts";
 import { lockSite, transact, type SqlContext } from "./engine.ts";
 import type { Schema } from "./schema.ts";
+import { replacing } from "./upsert.ts";
 
 /** Courses of peers in SQL. */
 export function sqlRemoteCourseStore(context: SqlContext): RemoteCourseStore {
@@ -76,8 +77,9 @@ export function sqlRemoteCourseStore(context: SqlContext): RemoteCourseStore {
             )
             .execute();
         }
-        await trx.deleteFrom(tables.remote_peer).where("peer", "=", peer).execute();
-        await trx.insertInto(tables.remote_peer).values({ peer, fetched_at: now }).execute();
+        // Never taken away and put back: whoever waits for the row would then find none, and believe that there is none.
+        const row = trx.insertInto(tables.remote_peer).values({ peer, fetched_at: now });
+        await replacing(engine, row, ["peer"], ["fetched_at"]).execute();
       });
     },
     async courses(peer) {
