@@ -16,7 +16,9 @@ describe("mnet demo", () => {
     expect(code).toBe(0);
     expect(stdout).not.toContain("✗");
     expect(stdout.match(/✓/g)!.length).toBeGreaterThan(30);
-    expect([...stdout.matchAll(/^ ?(\d+) {2}\S/gm)].map(([, n]) => Number(n))).toEqual(Array.from({ length: 14 }, (_, n) => n + 1));
+    expect([...stdout.matchAll(/^ ?(\d+) {2}\S/gm)].map(([, n]) => Number(n))).toEqual(
+      Array.from({ length: 14 }, (_, n) => n + 1),
+    );
     for (const text of [
       "fault 707",
       "fault 7012",
