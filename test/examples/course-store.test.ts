@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import Database from "libsql";
-import { Kysely, SqliteDialect, sql, type SqliteDatabase } from "kysely";
+import { Kysely, SqliteDialect, sql } from "kysely";
 import { afterAll, describe, expect, it } from "vitest";
 import { courseStore, enrolmentStore, type Lms } from "../../examples/course-store.ts";
 import type { Accounts } from "../../src/plug-ins/account.ts";
@@ -10,7 +10,7 @@ import { listedAccounts } from "../support/listed-accounts.ts";
 
 const db = new Kysely<Lms>({
   // Its shape is that of better-sqlite3.
-  dialect: new SqliteDialect({ database: new Database(":memory:") as unknown as SqliteDatabase }),
+  dialect: new SqliteDialect({ database: new Database(":memory:") }),
 });
 afterAll(() => db.destroy());
 

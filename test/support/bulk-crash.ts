@@ -127,7 +127,7 @@ async function startLms(n: number): Promise<Lms> {
   const accounts = listedAccounts();
   const lms = { server, accounts, calls: 0, courses: memoryCourses() } as Lms;
   // The courses can be replaced under the host.
-  const courses = new Proxy({} as MemoryCourses, { get: (_, name) => lms.courses[name as keyof MemoryCourses] });
+  const courses = new Proxy({} as MemoryCourses, { get: (_, name): unknown => Reflect.get(lms.courses, name) });
   const host = await createHost({
     wwwroot,
     name: "An LMS",

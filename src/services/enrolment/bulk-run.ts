@@ -4,6 +4,7 @@ import type { Peer } from "../../core/peer-snapshot.ts";
 import type { Site } from "../../host/site.ts";
 import { callEnrol, callUnenrol, type Change } from "./calls.ts";
 import { KnownCourses, type MaximumAges } from "./known-courses.ts";
+import { Patience } from "./patience.ts";
 import type { People } from "./people.ts";
 import type { RemoteCourses } from "./remote-courses.ts";
 import type { BulkOptions, BulkOutcome, BulkRow } from "./remote-enrolment.ts";
@@ -38,6 +39,7 @@ export class BulkRun {
   readonly #options: BulkOptions;
   readonly #claim: RunClaim | undefined;
   readonly #journal: RunJournal | undefined;
+  readonly #patience: Patience;
 
   /** A run that changes nothing needs neither claim nor journal. */
   constructor(
@@ -50,13 +52,14 @@ export class BulkRun {
     this.#options = options;
     this.#claim = claim;
     this.#journal = journal;
+    this.#patience = new Patience(parts.site.clock);
     this.known = new KnownCourses(parts.site, parts.remote, maximumAges);
   }
 
   /** Outcomes in the order of completion. In a run with a journal each is in it before it is seen. */
   outcomes(rows: AsyncIterator<NumberedRow>): AsyncGenerator<BulkOutcome> {
     const { concurrency: places = DEFAULT_CONCURRENCY, signal } = this.#options;
-    return inLanes(this.#tasks(rows), { places, signal });
+    return inLanes(this.#tasks(rows), { places, signal, stopping: () => this.#patience.end() });
   }
 
   /** A row that an earlier process of this run has worked off. */
@@ -84,23 +87,10 @@ export class BulkRun {
     }
   }
 
-  async #workOff({ row, given }: NumberedRow, peer: Peer | undefined): Promise<BulkOutcome> {
-    await this.#claim?.check();
+  async #workOff(numbered: NumberedRow, peer: Peer | undefined): Promise<BulkOutcome> {
+    const { row, given } = numbered;
     const { action, person } = given;
-    let change: Change | undefined;
-    let result: Pick<BulkOutcome, "result" | "error">;
-    try {
-      const isChange = await this.#parts.site.run(async (signal) => {
-        if (!peer) throw unknownPeer(given);
-        const courseId = await this.known.courseId(given.course, peer, signal);
-        change = { peer, courseId, username: this.#parts.people.nameOf(person, peer) };
-        return this.#change(given, change, signal);
-      });
-      result = { result: isChange ? "done" : "no-change" };
-    } catch (error) {
-      if (!isOfOneRow(error)) throw error;
-      result = { result: "failed", error: toldOf(error) };
-    }
+    const { change, ...result } = await this.#attempt(given, peer);
     const outcome: BulkOutcome = {
       row,
       action,
@@ -114,6 +104,32 @@ export class BulkRun {
     await this.#journal?.record({ row, digest: digestOf(given), outcome: JSON.stringify(outcome) });
     if (change && outcome.result === "done") await this.#remember(change, action);
     return outcome;
+  }
+
+  /** Tries until it is done, or fails for a reason that does not pass soon. */
+  async #attempt(
+    given: BulkRow,
+    peer: Peer | undefined,
+  ): Promise<Pick<BulkOutcome, "result" | "error"> & { readonly change?: Change | undefined }> {
+    for (;;) {
+      await this.#claim?.check();
+      let change: Change | undefined;
+      try {
+        const isChange = await this.#parts.site.run(async (signal) => {
+          if (!peer) throw unknownPeer(given);
+          const courseId = await this.known.courseId(given.course, peer, signal);
+          change = { peer, courseId, username: this.#parts.people.nameOf(given.person, peer) };
+          return this.#change(given, change, signal);
+        });
+        if (peer) this.#patience.answered(peer.id);
+        return { change, result: isChange ? "done" : "no-change" };
+      } catch (error) {
+        if (!isOfOneRow(error)) throw error;
+        if (peer && error.retryable && (await this.#patience.pause(peer.id, error))) continue;
+        if (peer && error.code === "MNET_REMOTE_FAULT") this.#patience.answered(peer.id);
+        return { change, result: "failed", error: toldOf(error) };
+      }
+    }
   }
 
   /** Resolves with `false` if it is so already. */

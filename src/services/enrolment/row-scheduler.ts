@@ -31,7 +31,16 @@ interface Lane<T> {
  */
 export async function* inLanes<T>(
   tasks: AsyncIterator<Task<T>>,
-  { places, signal }: { readonly places: number; readonly signal?: AbortSignal | undefined },
+  {
+    places,
+    signal,
+    stopping,
+  }: {
+    readonly places: number;
+    readonly signal?: AbortSignal | undefined;
+    /** Told before what runs is waited for. */
+    readonly stopping?: () => void;
+  },
 ): AsyncGenerator<T> {
   const lanes = new Map<number, Lane<T>>();
   const running = new Set<Promise<void>>();
@@ -107,6 +116,7 @@ export async function* inLanes<T>(
     }
   } finally {
     signal?.removeEventListener("abort", abort);
+    stopping?.();
     await Promise.all(running);
     const ending = tasks.return?.().catch(() => undefined);
     // An input that says nothing cannot be waited for.

@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { collect } from "../../../src/core/listing.ts";
@@ -154,17 +155,39 @@ describe("bulk", () => {
     expect(most).toBe(3);
   });
 
+  /** Lets time go by while something runs: a second in some milliseconds. */
+  async function whileTimeGoesBy<T>(run: () => Promise<T>): Promise<T> {
+    const state = { isOver: false };
+    const going = (async () => {
+      while (!state.isOver) {
+        await setTimeout(20);
+        await open!.network.clock.advance(1000);
+      }
+    })();
+    try {
+      return await run();
+    } finally {
+      state.isOver = true;
+      await going;
+    }
+  }
+
   it("a peer that fails in the middle fails its rows only; the next run tries them again", async () => {
-    const { network, offering } = await setUp({ offering: 2 });
+    const { network, offering, home } = await setUp({ offering: 2 });
     const rows = Array.from({ length: 20 }, (_, index) => row(`u${index}`, 1, { lms: index % 2 }));
     const first: BulkOutcome[] = [];
-    for await (const outcome of open!.home.enrolment.bulk(rows, { key: "test", concurrency: 1 })) {
-      first.push(outcome);
-      if (first.filter(({ peer }) => peer === offeringWwwroot(1)).length === 3) {
-        network.fail(offering[1]!.host.wwwroot, "unreachable");
+    const startedAt = network.clock.now();
+    await whileTimeGoesBy(async () => {
+      for await (const outcome of home.enrolment.bulk(rows, { key: "test", concurrency: 1 })) {
+        first.push(outcome);
+        const ofSecond = first.filter(({ peer }) => peer === offeringWwwroot(1));
+        if (ofSecond.length === 3) network.fail(offering[1]!.host.wwwroot, "unreachable");
       }
-    }
+    });
     expect(first).toHaveLength(20);
+    // It was waited for a while, once, and not for each row.
+    expect(network.clock.now() - startedAt).toBeGreaterThanOrEqual(60_000);
+    expect(network.clock.now() - startedAt).toBeLessThan(240_000);
     const failed = first.filter(({ result }) => result === "failed");
     expect(failed.length).toBeGreaterThan(3);
     for (const { peer, error } of failed) {
@@ -180,6 +203,36 @@ describe("bulk", () => {
     expect(results(again)).toEqual(Array.from({ length: 20 }, () => "done"));
     expect(again.filter(({ resumed }) => !resumed)).toHaveLength(failed.length);
     expect(await members(offering[1]!)).toHaveLength(10);
+  });
+
+  it("a peer that is away for a moment fails no row", async () => {
+    const { network, offering, home } = await setUp();
+    const rows = Array.from({ length: 12 }, (_, index) => row(`u${index}`));
+    const seen: BulkOutcome[] = [];
+    await whileTimeGoesBy(async () => {
+      for await (const outcome of home.enrolment.bulk(rows, { key: "test", concurrency: 2 })) {
+        seen.push(outcome);
+        if (seen.length !== 3) continue;
+        network.fail(offering[0]!.host.wwwroot, "unreachable");
+        network.clock.after(20_000, () => network.heal(offering[0]!.host.wwwroot));
+      }
+    });
+    expect(results(seen)).toEqual(rows.map(() => "done"));
+    expect(await members(offering[0]!)).toHaveLength(12);
+  });
+
+  it("who stops does not wait for a peer that is away", async () => {
+    const { network, offering, home } = await setUp();
+    await home.enrolment.coursesOf(await home.peers.get(offeringWwwroot(0)));
+    network.fail(offering[0]!.host.wwwroot, "unreachable");
+    const stop = new AbortController();
+    const reason = new Error("enough");
+    const running = collect(home.enrolment.bulk([row("ada")], { key: "test", signal: stop.signal }));
+    await setTimeout(50);
+    stop.abort(reason);
+    await expect(running).rejects.toBe(reason);
+    network.heal(offering[0]!.host.wwwroot);
+    expect(results(await run([row("ada")]))).toEqual(["done"]);
   });
 
   it("SEC-067 a course that disappears, a quota that is used up: told by the peer's fault, row by row", async () => {
