@@ -1,5 +1,5 @@
 /**
- * Takes the pictures of the README: `npm run demo:screenshots`. With a folder as argument, every page of the demo goes
+ * Takes the pictures of the README and of the guides: `npm run demo:screenshots`. With a folder as argument, every page of the demo goes
  * there, to be looked at: `npm run demo:screenshots -- /tmp/pages`.
  */
 import { mkdir } from "node:fs/promises";
@@ -70,6 +70,24 @@ async function visit(page: Page, { alpha, beta }: TwoSites): Promise<void> {
   await page.goto(alpha.wwwroot);
   await page.getByRole("link", { name: beta.name }).click();
   await show(page, "confirm");
+
+  await page.context().clearCookies();
+  await logInAt(page, alpha, "admin");
+  await page.goto(`${alpha.wwwroot}/admin/remote-courses`);
+  await show(page, "remote-courses");
+  const boats = page.getByRole("region", { name: "Boat Building" });
+  for (const checkbox of await boats.getByRole("checkbox").all()) await checkbox.check();
+  await page.setViewportSize({ width: 960, height: 1200 });
+  await submit(page, "Enrol in Boat Building");
+  await keep(page, "demo-remote-courses");
+  await submit(page, "Enrol in Celestial Navigation");
+  await show(page, "remote-courses-failure");
+  await page.context().clearCookies();
+  await logInAt(page, alpha, "zoe");
+  await show(page, "my-courses");
+  await page.getByRole("link", { name: "Boat Building" }).click();
+  await page.waitForLoadState();
+  await show(page, "course-participants");
   await page.setViewportSize({ width: 320, height: 640 });
   await page.goto(`${alpha.wwwroot}/profile`);
   await show(page, "narrow-profile");
@@ -77,7 +95,7 @@ async function visit(page: Page, { alpha, beta }: TwoSites): Promise<void> {
   await show(page, "narrow-front");
 }
 
-/** A picture of the README. */
+/** A picture of the README or of a guide. */
 async function keep(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(IMAGES, `${name}.png`) });
   await show(page, name);

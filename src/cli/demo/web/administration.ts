@@ -35,7 +35,7 @@ export class Administration {
     const peer = await peers.find(form.get("peer") ?? "");
     if (!peer || (action !== "enrol" && action !== "unenrol")) return failed("The form is not complete.");
     const people = form.getAll("user").flatMap((username) => this.#users.own(username) ?? []);
-    if (people.length === 0) return failed("Choose one user at least.");
+    if (people.length === 0) return failed("Choose at least one user.");
     const siteName = nameOf(peer);
     try {
       const courses = await enrolment.coursesOf(peer);

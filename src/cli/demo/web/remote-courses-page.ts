@@ -44,7 +44,7 @@ export const remoteCoursesPage = (
 /** Has the focus when the page is there: who works with the keyboard or a screen reader hears it, and goes on below it. */
 const outcomeNote = ({ done, failed }: Outcome): Html => {
   const list = (sentences: readonly string[]): Html =>
-    html`${sentences.map((sentence) => html`<p dir="auto">${sentence}</p> `)}`;
+    html`${sentences.map((sentence) => html`<p class="tight" dir="auto">${sentence}</p> `)}`;
   return html`<div tabindex="-1" autofocus>
     ${done.length > 0 && html`<div class="done" role="status">${list(done)}</div> `}
     ${failed.length > 0 && html`<div class="alert" role="alert">${list(failed)}</div> `}
@@ -60,10 +60,10 @@ const siteSection = (users: readonly User[], { name, courses, failure }: Offerin
 const courseSection = (users: readonly User[], { course, enrolled }: OfferedCourse): Html => {
   const { peer, id, fullname, category, roleName, summary } = course;
   const key = `${peer.id}-${id}`;
-  const facts = [category.name, roleName && `as ${roleName}`].filter(Boolean).join(", ");
+  const facts = [category.name && `Category: ${category.name}`, roleName && `Role: ${roleName}`];
   return html`<section class="card" aria-labelledby="course-${key}">
     <h3 id="course-${key}" dir="auto">${fullname}</h3>
-    <p class="soft" dir="auto">${facts}</p>
+    <p class="soft" dir="auto">${facts.filter(Boolean).join(" · ")}</p>
     <p dir="auto">${summary.toText()}</p>
     <form method="post" action="${PATHS.remoteCourses}">
       <input type="hidden" name="peer" value="${peer.wwwroot}" />
@@ -71,8 +71,8 @@ const courseSection = (users: readonly User[], { course, enrolled }: OfferedCour
       <table aria-labelledby="course-${key}">
         <thead>
           <tr>
-            <th scope="col">Choose</th>
-            <th scope="col">User</th>
+            <th class="choice" scope="col"><span class="unseen">Choose</span></th>
+            <th class="user" scope="col">User</th>
             <th scope="col">Enrolled</th>
           </tr>
         </thead>
@@ -106,7 +106,7 @@ const userRow = (
   );
   const isChoice = mayRoam || hers.length > 0;
   return html`<tr>
-    <td class="choice">${isChoice && html`<input type="checkbox" name="user" value="${username}" id="${id}" />`}</td>
+    <td>${isChoice && html`<input type="checkbox" name="user" value="${username}" id="${id}" />`}</td>
     <td>
       ${isChoice ? html`<label for="${id}"><bdi>${profile.firstname} ${profile.lastname}</bdi></label>` : html`<bdi>${profile.firstname} ${profile.lastname}</bdi>`}
     </td>

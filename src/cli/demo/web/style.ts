@@ -53,15 +53,17 @@ input { width: 100%; margin-bottom: 1rem; padding: .6rem .75rem; font: inherit; 
 button, .button { display: inline-block; padding: .6rem 1.4rem; font: inherit; font-weight: 600; color: #fff; background: var(--site); border: 2px solid var(--site); border-radius: .35rem; cursor: pointer; text-decoration: none; }
 input[type="checkbox"] { width: 1.5rem; height: 1.5rem; margin: 0; vertical-align: middle; accent-color: var(--site); }
 .card table + p, .card p + table { margin-top: 1rem; }
+.card form:last-child, .actions { margin-bottom: 0; }
 .actions { display: flex; flex-wrap: wrap; gap: .75rem; }
-td label { display: inline; }
-td.choice { width: 3rem; }
+td label { display: inline; font-weight: inherit; }
+.choice { width: 3rem; }
+.user { width: 35%; }
 button:hover, .button:hover { filter: brightness(1.15); }
 button.quiet { color: var(--site); background: #fff; }
 header button { padding: .25rem .9rem; border-color: #fff; }
+.tight { margin: 0; }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .done { padding: .75rem 1rem; margin-bottom: 1rem; border: 1px solid #1d6b35; border-left-width: .4rem; border-radius: .35rem; background: #eff8f1; }
-.alert :last-child, .done :last-child { margin-bottom: 0; }
 .alert { padding: .75rem 1rem; margin-bottom: 1rem; border: 1px solid #a11; border-left-width: .4rem; border-radius: .35rem; background: #fdf1f0; }
 table { width: 100%; border-collapse: collapse; }
 caption { text-align: left; font-size: 1.2rem; font-weight: 700; margin-bottom: .4rem; }
