@@ -92,6 +92,11 @@ export const MIGRATIONS: readonly Migration[] = [
       db.schema.createIndex(`${tables.log}_code`).on(tables.log).columns(["code", "sequence"]),
     ],
   },
+  {
+    name: "0010-secure-profile",
+    creates: [],
+    statements: (db, tables, { text }) => [db.schema.alterTable(tables.peer).addColumn("profile", text)],
+  },
 ];
 
 /** The statements of one step, with the one that records it at the end: whoever stops half way has a step that is not recorded. */
