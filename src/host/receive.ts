@@ -218,16 +218,17 @@ export class Receiver {
   #wantsSecure(opened: OpenedRequest, peer: PeerRecord): Refusal {
     const encryptTo = this.#certificateOf(peer);
     const verified = verifyAs(peer, opened, encryptTo);
+    // By the key that the peer knows, or it could not believe it.
+    const wrapping = opened.wrapping(opened.openedWith, encryptTo);
+    if (verified instanceof EnvelopeError) {
+      return this.#refuseUnproved(faultOf(verified), verified, wrapping, peer);
+    }
     const error = new EnvelopeError(
       "MNET_ENVELOPE_PROFILE_REFUSED",
       `The request is in MNet's own profile, and ${peer.wwwroot} has the secure one.`,
-      { peer: peer.wwwroot, cause: verified instanceof EnvelopeError ? verified : undefined },
+      { peer: peer.wwwroot },
     );
-    const fault = secureProfileFault(profilesFor(peer));
-    const wrapping = opened.wrapping(opened.openedWith, encryptTo);
-    return verified instanceof EnvelopeError
-      ? this.#refuseUnproved(fault, error, wrapping, peer)
-      : new Refusal(fault, error, wrapping, peer);
+    return new Refusal(secureProfileFault(profilesFor(peer)), error, wrapping, peer);
   }
 
   /** In the secure profile (docs/secure-profile.md). */

@@ -314,10 +314,10 @@ function checks(open: (place: string) => Promise<Store>): Readonly<Record<string
     },
     "peers: what is optional stays absent": async (store) => {
       const { peer: record } = await store.peers.insert(peer(1));
-      for (const name of ["held", "dialect", "lastContactAt"]) assert.ok(!(name in record), name);
+      for (const name of ["held", "dialect", "profile", "lastContactAt"]) assert.ok(!(name in record), name);
       assert.deepEqual(await store.peers.find(record.id), record);
       const full = await store.peers.update({ ...record, ...fullPeer(1) });
-      assert.ok(full?.held && full.dialect && full.lastContactAt);
+      assert.ok(full?.held && full.dialect && full.profile && full.lastContactAt);
       // Taken away again: an update replaces, it does not merge.
       const bare = await store.peers.update({ ...record, version: full.version });
       assert.deepEqual(bare, { ...record, version: 3 });
@@ -695,7 +695,14 @@ function checks(open: (place: string) => Promise<Store>): Readonly<Record<string
       assert.deepEqual(await figures(store, 1), counters({}));
     },
     "stats: are the sums of what was added, of each peer": async (store, other) => {
-      const one = { callsIn: 1, callsOut: 20, bytesIn: 300, bytesOut: 4000, faultsByCode: { 7020: 1, [-32601]: 2 } };
+      const one = {
+        callsIn: 1,
+        callsOut: 20,
+        secureCalls: 13,
+        bytesIn: 300,
+        bytesOut: 4000,
+        faultsByCode: { 7020: 1, [-32601]: 2 },
+      };
       await store.stats.add(1 as PeerId, { ...one, latencies: [0, 1, 0, 2] });
       assert.deepEqual(await figures(other, 1), { ...one, latencies: [0, 1, 0, 2] });
       await other.stats.add(
@@ -705,6 +712,7 @@ function checks(open: (place: string) => Promise<Store>): Readonly<Record<string
       assert.deepEqual(await figures(store, 1), {
         callsIn: 1,
         callsOut: 20,
+        secureCalls: 13,
         bytesIn: 307,
         bytesOut: 4000,
         faultsByCode: { 0: 4, 7020: 10, [-32601]: 2 },
@@ -727,6 +735,7 @@ function checks(open: (place: string) => Promise<Store>): Readonly<Record<string
             await contender.stats.add(1 as PeerId, {
               callsIn: 1,
               callsOut: 2,
+              secureCalls: 5,
               bytesIn: 3,
               bytesOut: 4,
               faultsByCode,
@@ -741,6 +750,7 @@ function checks(open: (place: string) => Promise<Store>): Readonly<Record<string
       assert.deepEqual(await figures(store, 1), {
         callsIn: total,
         callsOut: 2 * total,
+        secureCalls: 5 * total,
         bytesIn: 3 * total,
         bytesOut: 4 * total,
         faultsByCode: Object.fromEntries(
@@ -1021,6 +1031,7 @@ function key(name: string): StoredKey {
 const counters = (given: Partial<PeerCounters>): PeerCounters => ({
   callsIn: 0,
   callsOut: 0,
+  secureCalls: 0,
   bytesIn: 0,
   bytesOut: 0,
   faultsByCode: {},
@@ -1064,6 +1075,7 @@ function fullPeer(number: number): Omit<PeerRecord, "id" | "version"> {
     settings: { timeoutMs: 5000, driftToleranceMs: 100, allowAddresses: ["10.0.0.0/8", "::1/128"] },
     services: { sso_idp: "both", sso_sp: "publish", mnet_enrol: "subscribe", own: "off" },
     dialect: "pxr",
+    profile: { proved: "secure/1", provedAt: START + 6, askedAt: START + 4 },
     lastContactAt: START + 5,
   };
 }

@@ -22,6 +22,7 @@ import type { StoredKey } from "../../src/keys/key-store.ts";
 import type { PeerRecord } from "../../src/peer/peer-store.ts";
 import { openStore, type StoreOptions } from "../../src/stores/open-store.ts";
 import { libsqlEngine } from "../../src/stores/sql/libsql-driver.ts";
+import { MIGRATIONS } from "../../src/stores/sql/migrations.ts";
 import { sqliteError } from "../../src/stores/sql/sqlite-error.ts";
 
 const TABLES = ["key", "log", "migration", "peer", "replay", "replay_peer", "site", "stats"].map(
@@ -99,7 +100,7 @@ describe("open", () => {
   test("makes a new file ready, and only then", async () => {
     const store = storeOf();
     expect(existsSync(file)).toBe(false);
-    expect((await store.pendingMigrations()).map(({ name }) => name)).toEqual(["0001-base"]);
+    expect((await store.pendingMigrations()).map(({ name }) => name)).toEqual(MIGRATIONS.map(({ name }) => name));
     await store.open();
     expect(await store.pendingMigrations()).toEqual([]);
     expect(tablesOf(byHand())).toEqual(TABLES);
@@ -116,7 +117,7 @@ describe("open", () => {
     const store = storeOf();
     expect(await failure(store.open())).toMatchObject({ code: "MNET_STORE_MIGRATION_NEEDED", retryable: false });
     expect(tablesOf(byHand())).toEqual(["users"]);
-    expect((await store.migrate()).applied).toEqual(["0001-base"]);
+    expect((await store.migrate()).applied).toEqual(MIGRATIONS.map(({ name }) => name));
     expect((await store.migrate()).applied).toEqual([]);
     await store.open();
     expect(tablesOf(byHand())).toEqual([...TABLES, "users"]);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Fingerprint, PeerId, Wwwroot } from "../../src/core/ids.ts";
 import { openStore } from "../../src/stores/open-store.ts";
+import { MIGRATIONS } from "../../src/stores/sql/migrations.ts";
 import { childProgram, type Child, type ChildProgram } from "../support/child-program.ts";
 
 let program: ChildProgram;
@@ -42,7 +43,7 @@ async function together(count: number, args: (index: number) => readonly string[
 describe("several processes on one file", () => {
   test("migrate at once: one does it, nobody fails", async () => {
     const applied = await together(4, () => ["migrate", file]);
-    expect(applied.flat()).toEqual(["0001-base"]);
+    expect(applied.flat()).toEqual(MIGRATIONS.map(({ name }) => name));
     const store = openStore(`sqlite:${file}`);
     await store.open();
     expect(await store.peers.generation()).toBe(1);
@@ -119,6 +120,7 @@ describe("several processes on one file", () => {
     expect(await store.stats.get(1 as PeerId)).toEqual({
       callsIn: 300,
       callsOut: 600,
+      secureCalls: 1500,
       bytesIn: 900,
       bytesOut: 1200,
       faultsByCode: { 0: 100, 1: 100, 2: 100, 7: 300 },
