@@ -12,6 +12,6 @@ describe("negotiation", () => {
     expect((await a.peers.get(b.wwwroot)).profile).toBe("secure/1");
     expect((await b.peers.get(a.wwwroot)).profile).toBe("secure/1");
     await a.call(toB, "system/listServices");
-    expect(a.events.map((e) => e.type === "call.sent" ? [e.method, e.profile] : [e.type])).toEqual([]);
+    expect(a.events.map((e) => (e.type === "call.sent" ? [e.method, e.profile] : [e.type]))).toEqual([]);
   });
 });
