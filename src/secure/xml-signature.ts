@@ -18,13 +18,14 @@ export function signatureOf(xml: string, key: KeyPair, { algorithms, scheme }: S
   const digestValue = createHash("sha256")
     .update(canonical(parse(xml).firstChild))
     .digest("base64");
-  const signedInfo =
-    `<SignedInfo xmlns="${NAMESPACE.ds}"><CanonicalizationMethod Algorithm="${canonicalization}"/>` +
+  const info =
+    `<CanonicalizationMethod Algorithm="${canonicalization}"/>` +
     `<SignatureMethod Algorithm="${signature}"/>` +
     `<Reference URI="#${SIGNED_ID}"><Transforms><Transform Algorithm="${canonicalization}"/></Transforms>` +
-    `<DigestMethod Algorithm="${digest}"/><DigestValue>${digestValue}</DigestValue></Reference></SignedInfo>`;
-  const value = key.signSha256(Buffer.from(canonical(parse(signedInfo)), "utf8"), scheme).toString("base64");
-  return `<Signature xmlns="${NAMESPACE.ds}">${signedInfo}<SignatureValue>${value}</SignatureValue></Signature>`;
+    `<DigestMethod Algorithm="${digest}"/><DigestValue>${digestValue}</DigestValue></Reference>`;
+  const signedInfo = canonical(parse(`<SignedInfo xmlns="${NAMESPACE.ds}">${info}</SignedInfo>`));
+  const value = key.signSha256(Buffer.from(signedInfo, "utf8"), scheme).toString("base64");
+  return `<Signature xmlns="${NAMESPACE.ds}"><SignedInfo>${info}</SignedInfo><SignatureValue>${value}</SignatureValue></Signature>`;
 }
 
 /** A signed document in two: the root with what is signed, and the root with the signature. */
