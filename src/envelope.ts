@@ -4,7 +4,7 @@
  * @module mnet/envelope
  */
 export { EnvelopeError, KeyError, MnetError } from "./core/errors.ts";
-export type { ProfileName, SecureProfileName } from "./core/profile-name.ts";
+export type { ProfileName } from "./core/profile-name.ts";
 export { Certificate, type CertificateOptions } from "./crypto/certificate.ts";
 export { KeyPair } from "./crypto/key-pair.ts";
 export { mnetProfile } from "./envelope/mnet-profile.ts";
@@ -12,6 +12,3 @@ export { open, type OpenOptions } from "./envelope/open.ts";
 export type { Profile } from "./envelope/profile.ts";
 export { seal, type SealOptions } from "./envelope/seal.ts";
 export { VerifiedMessage } from "./envelope/verified-message.ts";
-export type { SecureSealOptions } from "./secure/seal-secure.ts";
-export { SecureMessage, type Expectations } from "./secure/secure-message.ts";
-export { secureProfile, type SecureOpenOptions } from "./secure/secure-profile.ts";

@@ -64,6 +64,20 @@ describe("layers", () => {
     expect(violations).toEqual([]);
   });
 
+  test("SEC-096 general XML libraries are met in one file, after the strict reader, and below it nobody knows of them", () => {
+    const general = (to: string): boolean => /^(@xmldom\/|xml-crypto$|xpath$|fast-xml-parser$)/.test(to);
+    const users = imports.filter(({ local, to }) => !local && general(to)).map(({ file }) => file);
+    expect(new Set(users)).toEqual(new Set(["secure/xml-signature.ts"]));
+    const violations = imports
+      .filter(({ file }) => folderOf(file) === "secure" && file !== "secure/xml-signature.ts")
+      .filter(({ local, to }) =>
+        local ? ![...TRUSTED_BASE, "secure"].includes(folderOf(to) ?? "") : !to.startsWith("node:"),
+      );
+    expect(violations).toEqual([]);
+    const readers = imports.filter(({ to }) => to === "secure/xml-signature.ts").map(({ file }) => file);
+    expect(readers).toEqual(["secure/secure-message.ts"]);
+  });
+
   test("builtins are imported as node:", () => {
     expect(
       imports.filter(({ local, to }) => !local && /^(fs|path|http|https|crypto|url|util|net|tls|os)(\/|$)/.test(to)),

@@ -2,9 +2,11 @@ import type { ProfileName } from "../core/profile-name.ts";
 
 /** One way in which two sites seal what they send each other: which algorithms, and what a signature covers. */
 export interface Profile<Sealing, Opening, Message> {
+  /** What peers call it, when they tell each other what they have. */
   readonly name: ProfileName;
   /** Identifiers as they stand in a message, by what they are for. The profile fixes them; a message chooses none. */
   readonly algorithms: Readonly<Record<string, string>>;
+  /** What opening a message may cost. */
   readonly limits: {
     /** Default of `maxBytes`. */
     readonly bytes: number;
