@@ -28,11 +28,13 @@ export class ProfileProofs {
    * A message of the peer in the secure profile was verified and is new. From the first of them on, its messages in
    * MNet's own are refused, unless an operator says otherwise (`peers.set` with `profile`).
    *
+   * A peer that waits for approval proves nothing: its key may turn out to be another's, and the true site a Moodle.
+   *
    * @returns the peer as it is now.
    */
   async prove(peer: PeerRecord, proved: SecureProfileName): Promise<PeerRecord> {
     // Who fixed a profile wants no other; a proof in spite of it would be in the way when that is taken back.
-    if (peer.profile?.proved === proved || peer.settings.profile === "mnet") return peer;
+    if (peer.profile?.proved === proved || peer.settings.profile === "mnet" || peer.state !== "active") return peer;
     const { id, wwwroot } = peer;
     const provedAt = this.#clock.now();
     const changed = await this.#change(peer, ({ profile }) => profile?.proved !== proved && { proved, provedAt });
@@ -52,7 +54,10 @@ export class ProfileProofs {
     for (;;) {
       const latest = await this.#directory.get(peer.id);
       // What somebody has proved says nothing of whoever has another key by now, or was reset meanwhile.
-      const isSame = latest.certificate === peer.certificate && latest.settings.profile === peer.settings.profile;
+      const isSame =
+        latest.state === "active" &&
+        latest.certificate === peer.certificate &&
+        latest.settings.profile === peer.settings.profile;
       const profile = isSame && edit(latest);
       if (!profile) return latest;
       const changed = await this.#store.update({ ...latest, profile });

@@ -129,6 +129,13 @@ describe("a host that is called in the secure profile", () => {
     expect(summary(openAnswer(Buffer.from(given[0]!)))).toEqual({ form: "plain", fault: 7023 });
   });
 
+  test("SEC-044 remembers nothing of a peer that waits for approval, whose key may be a stranger's", async () => {
+    await using us = await rig({ registerStrangers: true, alicePeer: { state: "pending" } });
+    expect(await ask(us)).toEqual({ sealed: [] });
+    expect(us.told("peer.profile")).toEqual([]);
+    expect((await us.store.peers.find(us.aliceId))?.profile).toBeUndefined();
+  });
+
   test("SEC-054 knows no suspended peer, and no stranger", async () => {
     await using us = await rig();
     await us.host.peers.suspend({ id: us.aliceId });
