@@ -15,6 +15,8 @@ export default defineConfig({
   test: {
     environment: "node",
     include: ["test/**/*.test.ts"],
+    // They want database servers: vitest.servers.config.ts.
+    exclude: ["test/servers/**"],
     testTimeout: 20_000,
     hookTimeout: 60_000,
     reporters: ["default", "./test/support/covered-ids-reporter.ts"],

@@ -7,11 +7,13 @@ export type { Clock } from "./core/clock.ts";
 export {
   CallError,
   ConfigError,
+  EnrolmentError,
   EnvelopeError,
   KeyError,
   MnetError,
   PeerError,
   RemoteFault,
+  SsoError,
   StoreError,
   TransportError,
   XmlRpcError,
@@ -47,5 +49,29 @@ export type { PeerFilter } from "./peer/peer-store.ts";
 export type { AddPeerOptions, AskPeerOptions, Peers } from "./peer/peers.ts";
 export type { MissingBox, ServiceRow } from "./peer/service-matrix.ts";
 export type { ServiceFlag, ServiceFlags, ServiceName } from "./peer/service-flags.ts";
+export type { Account, Accounts, CourseSite, Picture, Profile, RemoteProfile } from "./plug-ins/account.ts";
+export type { Browser, BrowserSession, BrowserSessions, FetchExchange } from "./plug-ins/browser.ts";
+export type { Course, CourseOffer, Courses, Enrolment, Enrolments, Role } from "./plug-ins/course.ts";
+export { UntrustedHtml } from "./plug-ins/untrusted-html.ts";
+export type { AccessRule } from "./service-stores/access-store.ts";
+export type { TokenGrace } from "./service-stores/token-store.ts";
+export { enrolment, type EnrolmentOptions } from "./services/enrolment/enrolment.ts";
+export { readEnrolmentCsv } from "./services/enrolment/read-enrolment-csv.ts";
+export type {
+  BulkError,
+  BulkOptions,
+  BulkOutcome,
+  BulkRow,
+  CacheOptions,
+  MyCourse,
+  Person,
+  PersonDetails,
+  RemoteCourse,
+  RemoteCourseRef,
+  RemoteEnrolment,
+  RemoteEnrolmentEntry,
+} from "./services/enrolment/remote-enrolment.ts";
+export type { SsoOptions, SsoPage } from "./services/sso/options.ts";
+export { sso, type AccessList, type NetworkLink, type NetworkSession, type Sso } from "./services/sso/sso.ts";
 export type { TlsLevel, Transport, TransportRequest, TransportResponse } from "./transport/transport.ts";
 export type { XmlRpcValue } from "./xmlrpc/value.ts";

@@ -3,4 +3,4 @@
  *
  * @module mnet/node
  */
-export { nodeHandler, type NodeHandler } from "./adapters/node-handler.ts";
+export { nodeHandler, type NodeExchange, type NodeHandler } from "./adapters/node-handler.ts";

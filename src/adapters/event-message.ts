@@ -56,6 +56,19 @@ const MESSAGES: { readonly [T in keyof EventMap]: (event: EventOf<T>) => string 
   "key.created": (event) => `made our first key: ${event.fingerprint}`,
   "key.rotated": (event) => `made a new key of ours: ${event.to}`,
   "key.revoked": (event) => `revoked a key of ours (${event.reason}): ${event.fingerprint}`,
+  "sso.jumped": (event) => `sent account ${event.accountId} to ${peerOf(event)}`,
+  "sso.landed": (event) =>
+    `logged account ${event.accountId} of ${peerOf(event)} in${event.created ? ", for the first time" : ""}`,
+  "sso.refused": (event) => `refused single sign-on with ${peerOf(event)}: ${event.detail}`,
+  "sso.logged-out": (event) =>
+    `account ${event.accountId} logged out; ${count(event.told, "other site")} will hear of it`,
+  "sso.access-changed": (event) => `the user ${event.username} of ${peerOf(event)}: ${event.rule} from now on`,
+  "sso.logout-untold": (event) =>
+    `${peerOf(event)} could not be told that ${event.username} has logged out: ${event.detail}`,
+  "enrolment.changed": (event) =>
+    `${event.change} ${event.username} in course ${event.courseId} ${courseSiteOf(event)}`,
+  "enrolment.refused": (event) =>
+    `no enrolment of ${event.username} in course ${event.courseId} ${courseSiteOf(event)}: fault ${event.faultCode}`,
   "replay.refused": (event) => `a message of ${peerOf(event)} came a second time`,
   "replay.evicted": (event) =>
     `the replay memory of ${peerOf(event)} is full: forgot its ${event.entries} oldest messages`,
@@ -82,6 +95,9 @@ const senderOf = ({ peer, remoteAddress }: EventOf<"call.refused"> | EventOf<"ke
 
 const throttledSenderOf = ({ remoteAddress, addresses }: EventOf<"request.throttled">): string =>
   remoteAddress ?? (addresses === undefined ? "strangers" : count(addresses, "further address", "further addresses"));
+
+const courseSiteOf = (event: EventOf<"enrolment.changed"> | EventOf<"enrolment.refused">): string =>
+  event.side === "here" ? `here, for ${peerOf(event)}` : `at ${peerOf(event)}`;
 
 const THROTTLE_REASONS: { readonly [Reason in EventOf<"request.throttled">["reason"]]: string } = {
   "private-key": "too many that needed our private key and proved nothing",

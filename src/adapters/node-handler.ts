@@ -1,6 +1,16 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ConfigError } from "../core/errors.ts";
 import type { Host } from "../host/host.ts";
+import type { WantsExchange } from "../plug-ins/browser.ts";
+
+/** What `browser.raw` is behind a `nodeHandler`. */
+export interface NodeExchange<
+  Req extends IncomingMessage = IncomingMessage,
+  Res extends ServerResponse = ServerResponse,
+> {
+  readonly req: Req;
+  readonly res: Res;
+}
 
 /** A handler of `node:http`, Connect and Express. */
 export type NodeHandler<Req extends IncomingMessage = IncomingMessage, Res extends ServerResponse = ServerResponse> = (
@@ -20,7 +30,7 @@ export type NodeHandler<Req extends IncomingMessage = IncomingMessage, Res exten
  * (SEC-082).
  */
 export function nodeHandler<Req extends IncomingMessage = IncomingMessage, Res extends ServerResponse = ServerResponse>(
-  host: Host,
+  host: Host & { readonly sso?: WantsExchange<NodeExchange<Req, Res>> },
 ): NodeHandler<Req, Res> {
   return (req, res, next) => {
     answer(host, req, res, next).catch((error: unknown) => {
@@ -49,6 +59,7 @@ async function answer(host: Host, req: IncomingMessage, res: ServerResponse, nex
     body: bodyOf(req),
     remoteAddress: req.socket.remoteAddress,
     hasNextHandler: next !== undefined,
+    raw: { req, res } satisfies NodeExchange,
     signal: hangUp.signal,
   });
   if (!response) {
@@ -56,7 +67,12 @@ async function answer(host: Host, req: IncomingMessage, res: ServerResponse, nex
     else res.writeHead(404, { "content-type": "text/plain; charset=utf-8" }).end("Not found\n");
     return;
   }
-  res.writeHead(response.status, response.headers.flat());
+  // One by one: `writeHead` would put our cookies in the place of those that the application has set meanwhile.
+  for (const [name, value] of response.headers) {
+    if (name === "set-cookie") res.appendHeader(name, value);
+    else res.setHeader(name, value);
+  }
+  res.writeHead(response.status);
   res.end(req.method === "HEAD" ? undefined : response.body);
 }
 

@@ -5,13 +5,16 @@ import { demoCommand } from "./demo/demo-command.ts";
 import { describeError } from "./describe-error.ts";
 import { EXIT, type ExitCode } from "./exit-code.ts";
 import { inspectCommand } from "./inspect/inspect-command.ts";
+import { coursesCommand, enrolCommand, enrolmentsCommand, unenrolCommand } from "./site/enrolment-commands.ts";
 import { callCommand } from "./site/call-command.ts";
 import { keysCommand } from "./site/keys-command.ts";
 import { logCommand } from "./site/log-command.ts";
 import { maintainCommand } from "./site/maintain-command.ts";
+import { migrateCommand } from "./site/migrate-command.ts";
 import { peersCommand } from "./site/peers-command.ts";
 import { servicesCommand } from "./site/services-command.ts";
 import { statsCommand } from "./site/stats-command.ts";
+import { syncCommand } from "./site/sync-command.ts";
 import { UsageError } from "./usage-error.ts";
 
 const EPILOGUE = `
@@ -49,10 +52,16 @@ export async function run(argv: readonly string[], io: CliIo): Promise<ExitCode>
     peersCommand,
     servicesCommand,
     keysCommand,
+    coursesCommand,
+    enrolmentsCommand,
+    enrolCommand,
+    unenrolCommand,
+    syncCommand,
     callCommand,
     logCommand,
     statsCommand,
     maintainCommand,
+    migrateCommand,
   ];
   for (const make of commands) {
     // Added rather than made by the program, so the settings have to be handed down.

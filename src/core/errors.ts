@@ -228,6 +228,58 @@ export class RemoteFault extends MnetError {
   }
 }
 
+/** A jump or a landing that was refused. The error page says the same in words for the user. */
+export class SsoError extends MnetError {
+  override readonly name = "SsoError";
+  readonly code:
+    | "MNET_SSO_NOT_LOGGED_IN"
+    | "MNET_SSO_NOT_PERMITTED"
+    | "MNET_SSO_ACTING_AS"
+    | "MNET_SSO_REMOTE_USER"
+    | "MNET_SSO_USERNAME_UNSUITABLE"
+    | "MNET_SSO_PROFILE_INCOMPLETE"
+    | "MNET_SSO_NOT_CONFIGURED"
+    | "MNET_SSO_IDP_UNKNOWN"
+    | "MNET_SSO_IDP_FAILED"
+    | "MNET_SSO_TOKEN_REFUSED"
+    | "MNET_SSO_ACCESS_DENIED"
+    | "MNET_SSO_CONFIRMATION_NEEDED"
+    | "MNET_SSO_REQUEST_INVALID"
+    | "MNET_SSO_TOO_MANY_JUMPS";
+  /** Whose administrator can help. */
+  readonly side: "here" | "there";
+
+  constructor(code: SsoError["code"], message: string, details: ErrorDetails & { side: SsoError["side"] }) {
+    super(message, details);
+    this.code = code;
+    this.side = details.side;
+  }
+}
+
+/** A remote enrolment that was stopped before anything was sent, or refused without a reason. */
+export class EnrolmentError extends MnetError {
+  override readonly name = "EnrolmentError";
+  readonly code:
+    | "MNET_ENROLMENT_COURSE_UNKNOWN"
+    | "MNET_ENROLMENT_PERSON_UNSUITABLE"
+    | "MNET_ENROLMENT_REFUSED"
+    | "MNET_ENROLMENT_RUN_ACTIVE"
+    | "MNET_ENROLMENT_RUN_CHANGED"
+    | "MNET_ENROLMENT_CSV_INVALID";
+  /** With the codes of runs and files: which row, from 1. */
+  declare readonly row?: number;
+
+  constructor(
+    code: EnrolmentError["code"],
+    message: string,
+    details: ErrorDetails & { row?: number | undefined } = {},
+  ) {
+    super(message, details);
+    this.code = code;
+    if (details.row !== undefined) this.row = details.row;
+  }
+}
+
 /** A database that is away, behind, ahead, or opened with the wrong key. */
 export class StoreError extends MnetError {
   override readonly name = "StoreError";
@@ -255,6 +307,8 @@ export type AnyMnetError =
   | PeerError
   | CallError
   | RemoteFault
+  | SsoError
+  | EnrolmentError
   | StoreError;
 
 /** Every code that an error of this library can have. */

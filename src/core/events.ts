@@ -1,4 +1,4 @@
-import type { MnetErrorCode } from "./errors.ts";
+import type { MnetErrorCode, SsoError } from "./errors.ts";
 import type { Fingerprint, PeerId, Wwwroot } from "./ids.ts";
 import type { HeldKey, PeerState } from "./peer-snapshot.ts";
 import type { SecureProfileName } from "./profile-name.ts";
@@ -80,6 +80,27 @@ export interface EventMap {
   "key.rotated": { from: Fingerprint; to: Fingerprint };
   /** A key of ours opens nothing any more. */
   "key.revoked": { fingerprint: Fingerprint; reason: string };
+  /** A user of ours was sent to a peer with a token. */
+  "sso.jumped": { accountId: string };
+  /** A user of a peer was logged in here. `created`: she was new. */
+  "sso.landed": { accountId: string; created: boolean };
+  /** A jump, a landing, or the redemption of a token was refused. */
+  "sso.refused": { code: SsoError["code"]; username?: string; detail: string };
+  /** A user logged out here, or was logged out by a peer; `told` other sites will hear of it. */
+  "sso.logged-out": { accountId: string; told: number };
+  /** The rule for one user of a peer was changed. */
+  "sso.access-changed": { username: string; rule: "allow" | "deny" | "default" };
+  /** Sites could not be told of a logout: they did not answer for too long, or are no peers any more. */
+  "sso.logout-untold": { username: string; detail: string };
+  /** A peer's user was enrolled in a course here, or one of ours there; `course` is the id at the site that has the course. */
+  "enrolment.changed": {
+    side: "here" | "there";
+    courseId: number;
+    username: string;
+    change: "enrolled" | "unenrolled";
+  };
+  /** A peer's call was refused, or ours by a peer. */
+  "enrolment.refused": { side: "here" | "there"; courseId: number; username: string; faultCode: number };
   /** A message came a second time. */
   "replay.refused": { method?: string };
   /** The replay memory is full for this peer: that many of its oldest entries are forgotten. */

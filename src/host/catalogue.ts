@@ -1,24 +1,22 @@
 import { ConfigError } from "../core/errors.ts";
-import { partsOf, type MethodEntry, type Service } from "./service.ts";
+import type { MethodEntry } from "./service.ts";
 
 /** All services and methods that a host knows, by their exact names (SEC-055, SEC-056). */
 export class Catalogue {
   readonly #services = new Map<string, boolean>();
   readonly #methods = new Map<string, MethodEntry>();
 
-  /** Throws `MNET_CONFIG_INVALID` if two services have one name or one method. */
-  constructor(services: readonly Service[]) {
-    for (const { methods } of services.map(partsOf)) {
-      for (const method of methods) {
-        if (this.#methods.has(method.name)) {
-          throw new ConfigError("MNET_CONFIG_INVALID", `Two services have the method ${method.name}.`, {
-            option: "services",
-          });
-        }
-        this.#methods.set(method.name, method);
-        const isServed = method.invoke !== undefined;
-        this.#services.set(method.service, isServed || (this.#services.get(method.service) ?? false));
+  /** Throws `MNET_CONFIG_INVALID` if two services have one method. */
+  constructor(methods: Iterable<MethodEntry>) {
+    for (const method of methods) {
+      if (this.#methods.has(method.name)) {
+        throw new ConfigError("MNET_CONFIG_INVALID", `Two services have the method ${method.name}.`, {
+          option: "services",
+        });
       }
+      this.#methods.set(method.name, method);
+      const isServed = method.invoke !== undefined;
+      this.#services.set(method.service, isServed || (this.#services.get(method.service) ?? false));
     }
   }
 

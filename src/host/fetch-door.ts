@@ -1,11 +1,12 @@
 import { ConfigError } from "../core/errors.ts";
+import type { FetchExchange } from "../plug-ins/browser.ts";
 import type { HttpRequest, HttpResponse } from "./http.ts";
 
 /** The web-standard door: a `Request` in, a `Response` out, 404 for what is not MNet's. */
 export async function answerFetch(
   handle: (request: HttpRequest) => Promise<HttpResponse | undefined>,
   request: Request,
-  remoteAddress: string | undefined,
+  { remoteAddress, context }: { readonly remoteAddress?: string | undefined; readonly context?: unknown } = {},
 ): Promise<Response> {
   const { pathname, search } = new URL(request.url);
   const response = await handle({
@@ -14,6 +15,7 @@ export async function answerFetch(
     headers: request.headers,
     body: bodyOf(request),
     remoteAddress,
+    raw: { request, context } satisfies FetchExchange,
     signal: request.signal,
   });
   if (!response) return new Response("Not found\n", { status: 404 });

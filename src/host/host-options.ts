@@ -7,6 +7,7 @@ import { DEFAULT_LIMITS, type Limits } from "../core/limits.ts";
 import { DEFAULT_KEY_POLICY, type KeyPolicy } from "../keys/key-ring.ts";
 import { PEER_SETTINGS } from "../peer/check-options.ts";
 import type { PeerSettings } from "../peer/peer-settings.ts";
+import type { ReplayStore } from "../peer/replay-store.ts";
 import { parseWwwroot } from "../peer/wwwroot.ts";
 import { HttpTransport } from "../transport/http-transport.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -60,6 +61,8 @@ export interface HostOptions<S extends readonly Service[] = readonly Service[]> 
   readonly name: string;
   /** Opened by `createHost`, closed by `host.close()`. */
   readonly store: Store;
+  /** Where the messages that were taken are remembered, such as `redisReplay(client)`. Default: in the store. */
+  readonly replay?: ReplayStore | undefined;
   /** What this host serves and what it can call, beside the system methods. Default none. */
   readonly services?: S | undefined;
   /** How our own keys are made. */
@@ -109,6 +112,7 @@ export interface HostConfiguration {
   readonly wwwroot: Wwwroot;
   readonly name: string;
   readonly store: Store;
+  readonly replay: ReplayStore;
   readonly services: readonly Service[];
   readonly keys: KeyPolicy;
   readonly timeoutMs: number;
@@ -153,6 +157,7 @@ const SCHEMA = v.strictObject({
     v.regex(/^\P{Cc}*$/u, "Expected no control characters"),
   ),
   store: object("open"),
+  replay: v.optional(object("remember")),
   services: v.optional(v.array(v.custom((input) => typeof input === "object" && input !== null, "Expected a service"))),
   keys: v.optional(
     v.strictObject({
@@ -221,6 +226,7 @@ export function configure(options: HostOptions): HostConfiguration {
     wwwroot: parseWwwroot(options.wwwroot),
     name: options.name,
     store: options.store,
+    replay: options.replay ?? options.store.replay,
     services: options.services ?? [],
     keys: withDefaults(DEFAULT_KEY_POLICY, options.keys),
     timeoutMs: network.timeoutMs ?? DEFAULT_TIMEOUT_MS,

@@ -1,10 +1,11 @@
+import { randomBytes } from "node:crypto";
 import { Background } from "../core/background.ts";
 import { MAXIMUM_DELAY_MS } from "../core/clock.ts";
 import { ConfigError } from "../core/errors.ts";
 import type { Observer } from "../core/events.ts";
 import type { Wwwroot } from "../core/ids.ts";
 import { listing, type Listing } from "../core/listing.ts";
-import type { PeerRef } from "../core/peer-snapshot.ts";
+import type { Peer, PeerRef } from "../core/peer-snapshot.ts";
 import { KeyRing } from "../keys/key-ring.ts";
 import { CircuitBreaker } from "../peer/circuit-breaker.ts";
 import { HttpClient } from "../peer/http-exchange.ts";
@@ -21,6 +22,7 @@ import { ReplayGuard } from "../peer/replay-guard.ts";
 import { weaknessesIn } from "../peer/peer-settings.ts";
 import { createPeers, type Peers, type ServiceCatalogue } from "../peer/peers.ts";
 import { SelfRegistration } from "../peer/self-registration.ts";
+import type { FetchExchange, WantsExchange } from "../plug-ins/browser.ts";
 import type { XmlRpcValue } from "../xmlrpc/value.ts";
 import { BodyReader } from "./body-reader.ts";
 import { Catalogue } from "./catalogue.ts";
@@ -40,6 +42,7 @@ import { Receiver } from "./receive.ts";
 import { RequestBudget } from "./request-budget.ts";
 import { Routes } from "./routes.ts";
 import { partsOf, type Extensions, type Service } from "./service.ts";
+import type { Attachment, Site } from "./site.ts";
 import { ThrottleReport } from "./throttle-report.ts";
 import { TrustedMachines } from "./trusted-machines.ts";
 import { WorkInFlight } from "./work-in-flight.ts";
@@ -80,8 +83,15 @@ export interface Host extends AsyncDisposable {
    */
   call(peer: PeerRef, method: string, params?: readonly XmlRpcValue[], options?: RawCallOptions): Promise<XmlRpcValue>;
 
-  /** Web-standard door, for Hono and others. 404 for what is not MNet's. */
-  fetch(request: Request, connection?: { readonly remoteAddress?: string | undefined }): Promise<Response>;
+  /**
+   * Web-standard door, for Hono and others. 404 for what is not MNet's. `context` reaches the browser-session plug-in as
+   * `browser.raw.context`.
+   */
+  fetch<Context = unknown>(
+    this: Host & { readonly sso?: WantsExchange<FetchExchange<Context>> },
+    request: Request,
+    connection?: { readonly remoteAddress?: string | undefined; readonly context?: Context },
+  ): Promise<Response>;
   /** The door that adapters use. `undefined`: not MNet's, give it to the next handler. */
   handle(request: HttpRequest): Promise<HttpResponse | undefined>;
 
@@ -134,15 +144,50 @@ export async function startHost(
   const configuration = configure(options);
   const { wwwroot, name, store, clock, limits, timeoutMs, transport, random, hidePeers, enabled } = configuration;
   const { peerDefaults, registerStrangers } = configuration;
-  const catalogue = new Catalogue(configuration.services);
-  const serves = (service: string): boolean => knowsEveryService || catalogue.serves(service);
-  const machines = new TrustedMachines(configuration.trustedMachines, serves);
-  await store.open();
-
   const background = new Background();
   const events = new EventHub({ clock, log: store.log, background });
   if (configuration.observer) events.observe(configuration.observer);
   const emit = events.emit.bind(events);
+  const work = new WorkInFlight(wwwroot, clock);
+
+  // Services are attached before what they will use is there; they do not use it before they are asked for something.
+  const site: Site = {
+    wwwroot,
+    name,
+    enabled,
+    store,
+    clock,
+    random: random ?? randomBytes,
+    emit,
+    background,
+    peer: async (ref) => directory.snapshot(await directory.getActive(ref)),
+    known: async (ref) => directory.snapshot(await directory.get(ref.id)),
+    async find(key) {
+      const record = await directory.find(key);
+      return record && directory.snapshot(record);
+    },
+    peers: () => allPeers.list({ state: "active" }),
+    settings: (ref) => allPeers.settings(ref),
+    async flag(ref, service, row = "with-all-hosts") {
+      const record = await directory.get(ref.id);
+      if (row === "own") return record.state === "active" ? (record.services[service] ?? "off") : "off";
+      return directory.flagFor(record, service);
+    },
+    serves: (service) => catalogue.serves(service),
+    async call(peer, method, params, signal) {
+      requireEnabled();
+      const outgoing = { peer, method: method as Method<unknown, unknown>, params, unchecked: false };
+      return (await calls.call(outgoing, signal)) as never;
+    },
+    run: (task, signal) => work.run((both) => events.inExchange(() => task(both)), signal),
+    withStore: (task) => work.withStore(task),
+  };
+  const parts = configuration.services.map(partsOf);
+  const attachments: readonly Attachment[] = parts.flatMap(({ attach }) => attach?.(site) ?? []);
+  const catalogue = new Catalogue([...parts, ...attachments].flatMap(({ methods = [] }) => methods));
+  const serves = (service: string): boolean => knowsEveryService || catalogue.serves(service);
+  const machines = new TrustedMachines(configuration.trustedMachines, serves);
+  await store.open();
 
   const keys = new KeyRing({ store: store.keys, site: { wwwroot, name }, policy: configuration.keys, clock, emit });
   const ownCertificate = async (): Promise<string> => (await keys.active()).current.certificate.pem;
@@ -159,7 +204,7 @@ export async function startHost(
   const circuits = new CircuitBreaker({ clock, emit });
   const http = new HttpClient(transport, clock, circuits);
   const adoption = new KeyAdoption({ self: wwwroot, store: peerStore, directory, keys, http, clock, limits, emit });
-  const replay = new ReplayGuard({ store: store.replay, clock, emit });
+  const replay = new ReplayGuard({ store: configuration.replay, clock, emit });
   const proofs = new ProfileProofs({ store: peerStore, directory, clock, emit });
   const newKeyNotices = new NewKeyNotices();
   const client = new PeerClient({
@@ -225,12 +270,23 @@ export async function startHost(
   const ownKeys = createKeys({ ring: keys, store: peerStore, directory, client, callsPeers: enabled });
   const maintenance = new Maintenance({
     tasks: [
-      ...pruneTasks(store, clock, configuration.keys.generations),
+      ...pruneTasks(
+        {
+          keys: store.keys,
+          replay: configuration.replay,
+          log: store.log,
+          tokens: store.tokens,
+          sessions: store.sessions,
+        },
+        clock,
+        configuration.keys.generations,
+      ),
       { name: "warn-of-expiring-keys", run: (signal) => keyExpiry.warn(signal) },
       { name: "retry-proofs", run: async (signal) => (enabled ? strangers?.retryProofs(signal) : undefined) },
       { name: "ask-profiles", run: async (signal) => (enabled ? negotiation.negotiateAll(signal) : undefined) },
       { name: "write-stats", run: () => statistics.flush() },
       { name: "write-log", run: () => events.flush() },
+      ...attachments.flatMap(({ tasks = [] }) => tasks),
     ],
     // A host that is switched off calls nobody; its peers learn the key when they next send to the old one.
     rotateIfDue: (signal) => (enabled ? ownKeys.rotateIfDue(signal) : keys.rotateIfDue()),
@@ -272,9 +328,9 @@ export async function startHost(
     bodies: new BodyReader({ clock, maxBytes: limits.requestBytes, isKnown: budget.isKnown.bind(budget) }),
     throttled,
     ownCertificate,
+    pages: attachments.flatMap(({ pages = [] }) => pages),
   });
 
-  const work = new WorkInFlight(wwwroot, clock);
   const calls = new OutgoingCalls({ catalogue, directory, client, emit });
   let stopMaintenance = (): void => undefined;
   let closed: Promise<void> | undefined;
@@ -282,6 +338,11 @@ export async function startHost(
   const requireEnabled = (): void => {
     if (enabled) return;
     throw new ConfigError("MNET_CONFIG_INVALID", "Networking is switched off on this host.", { option: "enabled" });
+  };
+
+  /** From now on the peer is refused; what it had begun ends (SEC-054). */
+  const endWith = async (peer: Peer): Promise<void> => {
+    for (const { peerGone } of attachments) await peerGone?.(peer);
   };
 
   const peers: Peers = {
@@ -308,9 +369,19 @@ export async function startHost(
       requireEnabled();
       return work.run((signal) => allPeers.refresh(peer, { signal }), askOptions?.signal);
     },
-    suspend: (peer) => work.withStore(() => allPeers.suspend(peer)),
+    suspend: (peer) =>
+      work.withStore(async () => {
+        const suspended = await allPeers.suspend(peer);
+        await endWith(suspended);
+        return suspended;
+      }),
     resume: (peer) => work.withStore(() => allPeers.resume(peer)),
-    remove: (peer) => work.withStore(() => allPeers.remove(peer)),
+    remove: (peer) =>
+      work.withStore(async () => {
+        const removed = await allPeers.get(peer.id);
+        await allPeers.remove(peer);
+        await endWith(removed);
+      }),
     settings: (peer) => work.withStore(() => allPeers.settings(peer)),
     set: (peer, change) => work.withStore(() => allPeers.set(peer, change)),
     setServices: (peer, change) => work.withStore(() => allPeers.setServices(peer, change)),
@@ -399,7 +470,7 @@ export async function startHost(
     },
     call: call as Host["call"],
     handle,
-    fetch: (request, connection) => answerFetch(handle, request, connection?.remoteAddress),
+    fetch: (request, connection) => answerFetch(handle, request, connection),
     observe: (observer) => events.observe(observer),
     log(filter) {
       const view = logView(store.log, events, filter);
@@ -411,5 +482,5 @@ export async function startHost(
     [Symbol.asyncDispose]: async () => close(),
   };
   // The APIs that services add, such as `host.sso`.
-  return Object.assign(host, ...configuration.services.map((service) => partsOf(service).api?.(host as never))) as Host;
+  return Object.assign(host, ...attachments.map(({ api }) => api)) as Host;
 }

@@ -10,6 +10,8 @@ export interface HttpRequest {
   readonly remoteAddress?: string | undefined;
   /** What is not MNet's goes to another handler, which has the home page, too. Default `false`. */
   readonly hasNextHandler?: boolean | undefined;
+  /** Reaches the browser-session plug-in as `browser.raw`. */
+  readonly raw?: unknown;
   /** Aborts when nobody waits for the answer any more. */
   readonly signal?: AbortSignal | undefined;
 }

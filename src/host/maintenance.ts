@@ -37,6 +37,10 @@ const BITE = 1000;
 const BITES = 100;
 /** Long enough for whoever looks into what happened last term. */
 const LOG_RETENTION_MS = 90 * 24 * 60 * 60 * 1000;
+/** How long a session with a peer is kept after it has expired (spec 9.13). */
+const EXPIRED_SESSION_RETENTION_MS = 24 * 60 * 60 * 1000;
+/** Whoever redeems a token too late is told so, and not that there was none. */
+const EXPIRED_TOKEN_RETENTION_MS = 60 * 60 * 1000;
 
 /** All periodic work of a host. */
 export class Maintenance {
@@ -123,7 +127,11 @@ export class Maintenance {
 }
 
 /** Forgets what the store keeps and nobody needs any more. */
-export function pruneTasks(store: Store, clock: Clock, generations: number): readonly MaintenanceTask[] {
+export function pruneTasks(
+  store: Pick<Store, "keys" | "replay" | "log" | "tokens" | "sessions">,
+  clock: Clock,
+  generations: number,
+): readonly MaintenanceTask[] {
   return [
     // A rotation prunes, too; this is for one that died on the way, and for a policy that was changed.
     { name: "prune-keys", run: () => store.keys.prune(generations, clock.now()) },
@@ -136,6 +144,17 @@ export function pruneTasks(store: Store, clock: Clock, generations: number): rea
       name: "prune-log",
       counts: "rowsPurged",
       run: (signal) => inBites((limit) => store.log.prune(clock.now() - LOG_RETENTION_MS, limit), signal),
+    },
+    {
+      name: "prune-tokens",
+      counts: "rowsPurged",
+      run: (signal) => inBites((limit) => store.tokens.prune(clock.now() - EXPIRED_TOKEN_RETENTION_MS, limit), signal),
+    },
+    {
+      name: "prune-sessions",
+      counts: "rowsPurged",
+      run: (signal) =>
+        inBites((limit) => store.sessions.prune(clock.now() - EXPIRED_SESSION_RETENTION_MS, limit), signal),
     },
   ];
 }

@@ -43,6 +43,9 @@ export interface MethodDescription {
 /** The named values that a described method takes. */
 export type ParamsOf<D extends MethodDescription> = D["params"] extends object ? InferFields<D["params"]> : object;
 
+/** The named values of a method that is described already. */
+export type ParamsIn<M> = M extends Method<infer P, unknown> ? P : never;
+
 // Spec 7.3, for whole names. Both are written so that they do not backtrack more than once over the name (SEC-024);
 // Mahara's `X(\.php/)?Y` is split into "with" and "without" for that, which is the same language.
 const MOODLE_NAME = /^[A-Za-z0-9]+\/[A-Za-z0-9/_.-]+[A-Za-z0-9_-]$/;
@@ -93,6 +96,15 @@ export function describeMethod<const D extends MethodDescription>(
 /** The same method, served by a handler. */
 export function implementMethod(method: MethodEntry, invoke: NonNullable<MethodEntry["invoke"]>): MethodEntry {
   return own(method).servedBy(invoke);
+}
+
+/** The same for the library's own services, whose handlers are checked by the compiler. */
+export function serveMethod<P, R>(
+  method: Method<P, R>,
+  invoke: (params: P, call: IncomingCall) => R | Promise<R>,
+): MethodEntry {
+  // What `decodeParams` gives is what the description's type says.
+  return own(method).servedBy((params, call) => invoke(params as P, call));
 }
 
 /** A described method as the host sees it. Throws `MNET_CONFIG_INVALID` for what this copy of the library did not make. */

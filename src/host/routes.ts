@@ -1,10 +1,13 @@
 import type { Wwwroot } from "../core/ids.ts";
 import { APPLICATIONS } from "../peer/application.ts";
+import type { Browser } from "../plug-ins/browser.ts";
 import { escapeXml } from "../xml/escape.ts";
 import type { BodyReader } from "./body-reader.ts";
+import { browserOf } from "./browser-door.ts";
 import type { ClientAddresses } from "./client-address.ts";
 import { headerOf, type HttpRequest, type HttpResponse } from "./http.ts";
 import type { Receiver, RequestContext } from "./receive.ts";
+import type { Page } from "./site.ts";
 import type { ThrottleReport } from "./throttle-report.ts";
 import { TooManyRequests } from "./too-many-requests.ts";
 
@@ -28,15 +31,19 @@ export interface RoutesOptions {
   readonly throttled: ThrottleReport;
   /** Canonical PEM of the current key. */
   readonly ownCertificate: () => Promise<string>;
+  /** Pages of the services. */
+  readonly pages: readonly Page[];
 }
 
 /** From a URL to what answers it. Identity comes from the configuration: no header is asked for the host (SEC-086). */
 export class Routes {
   readonly #options: RoutesOptions;
   readonly #basePath: string;
+  readonly #pages: ReadonlyMap<string, Page>;
 
   constructor(options: RoutesOptions) {
     this.#options = options;
+    this.#pages = new Map(options.pages.map((page) => [page.path, page]));
     this.#basePath = new URL(options.wwwroot).pathname.replace(/\/$/, "");
   }
 
@@ -47,22 +54,26 @@ export class Routes {
 
   /** `undefined`: not MNet's. */
   async handle(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse | undefined> {
-    switch (this.#routeOf(request)) {
+    const route = this.#routeOf(request);
+    switch (route) {
       case "rpc":
         return this.#options.enabled ? this.#receive(request, signal) : disabled();
       case "public-key":
         return this.#options.enabled ? this.#publicKey(request) : disabled();
       case "home":
         return this.#homePage(request);
-      default:
+      case undefined:
         return undefined;
+      default:
+        return this.#options.enabled ? this.#page(route, request, signal) : disabled();
     }
   }
 
-  #routeOf({ path, hasNextHandler }: HttpRequest): "rpc" | "public-key" | "home" | undefined {
+  #routeOf({ path, hasNextHandler }: HttpRequest): "rpc" | "public-key" | "home" | Page | undefined {
     const [pathname = ""] = path.split("?", 1);
     if (!pathname.startsWith(this.#basePath)) return undefined;
-    switch (pathname.slice(this.#basePath.length)) {
+    const below = pathname.slice(this.#basePath.length);
+    switch (below) {
       case APPLICATIONS.moodle.rpcPath:
         return "rpc";
       case PUBLIC_KEY_PATH:
@@ -71,8 +82,14 @@ export class Routes {
       case "/":
         return this.#options.homePage && !hasNextHandler ? "home" : undefined;
       default:
-        return undefined;
+        return this.#pages.get(below);
     }
+  }
+
+  async #page({ methods, answer }: Page, request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
+    if (!methods.some((method) => method === request.method)) return notAllowed(methods.join(", "));
+    const { browser, withOwnHeaders } = browserOf(request, this.#options.wwwroot);
+    return withOwnHeaders(await answer(browser as Browser<never>, signal));
   }
 
   /** Content-Type is not looked at, because real peers send malformed ones (MNET-069). Every fault has status 200 (MNET-070). */

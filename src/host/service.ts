@@ -2,6 +2,7 @@ import { ConfigError } from "../core/errors.ts";
 import type { Wwwroot } from "../core/ids.ts";
 import type { Peer } from "../core/peer-snapshot.ts";
 import type { XmlRpcValue } from "../xmlrpc/value.ts";
+import type { Attachment, Site } from "./site.ts";
 
 declare const serviceApi: unique symbol;
 
@@ -66,8 +67,8 @@ export interface ServiceParts<Api extends object = object> {
   readonly name: string;
   /** Described methods. Those without `invoke` can only be called. */
   readonly methods: readonly MethodEntry[];
-  /** Makes what the service adds to a host. Default: it adds nothing. */
-  readonly api?: ((host: never) => Api) | undefined;
+  /** Makes what the service is on one host, where that is more than its methods. */
+  readonly attach?: ((site: Site) => Attachment<Api>) | undefined;
 }
 
 const partsByService = new WeakMap<object, ServiceParts>();

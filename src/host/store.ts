@@ -2,6 +2,12 @@ import type { KeyStore } from "../keys/key-store.ts";
 import type { PeerStore } from "../peer/peer-store.ts";
 import type { ReplayStore } from "../peer/replay-store.ts";
 import type { StatsStore } from "../peer/stats-store.ts";
+import type { AccessStore } from "../service-stores/access-store.ts";
+import type { OutboxStore } from "../service-stores/outbox-store.ts";
+import type { RemoteCourseStore } from "../service-stores/remote-course-store.ts";
+import type { RunStore } from "../service-stores/run-store.ts";
+import type { SessionStore } from "../service-stores/session-store.ts";
+import type { TokenStore } from "../service-stores/token-store.ts";
 import type { LogStore } from "./log-store.ts";
 
 /**
@@ -19,6 +25,18 @@ export interface Store {
   readonly stats: StatsStore;
   /** What happened. */
   readonly log: LogStore;
+  /** Tokens of single sign-on. */
+  readonly tokens: TokenStore;
+  /** Browser sessions that are shared with peers. */
+  readonly sessions: SessionStore;
+  /** Which users of peers may log in here. */
+  readonly access: AccessStore;
+  /** Work that waits for peers. */
+  readonly outbox: OutboxStore;
+  /** Courses of peers, and who of ours is in them. */
+  readonly remoteCourses: RemoteCourseStore;
+  /** Journals of bulk work. */
+  readonly runs: RunStore;
   /** Makes a new, empty embedded database ready; checks that any other is up to date, else throws `MNET_STORE_MIGRATION_NEEDED` or `MNET_STORE_TOO_NEW`. */
   open(): Promise<void>;
   /** Brings the schema up to date under the database's own lock. */

@@ -5,6 +5,7 @@ import type { ApplicationName, PeerState } from "../core/peer-snapshot.ts";
 import { AddressPolicy } from "../transport/address-policy.ts";
 import type { TlsLevel } from "../transport/transport.ts";
 import { APPLICATIONS } from "./application.ts";
+import { mayTravel } from "./profile-columns.ts";
 import type { ServiceFlag } from "./service-flags.ts";
 
 const milliseconds = (minimum: number) =>
@@ -12,7 +13,13 @@ const milliseconds = (minimum: number) =>
 const signal = v.optional(v.custom((input) => input instanceof AbortSignal, "Expected an AbortSignal"));
 const application = v.picklist(Object.keys(APPLICATIONS) as ApplicationName[]);
 const columns = v.pipe(
-  v.array(v.pipe(v.string(), v.regex(/^[a-z][a-z0-9_]{0,63}$/, "Expected the name of a profile column"))),
+  v.array(
+    v.pipe(
+      v.string(),
+      v.regex(/^[a-z][a-z0-9_]{0,63}$/, "Expected the name of a profile column"),
+      v.check(mayTravel, "Expected no column that must stay where it is"),
+    ),
+  ),
   v.maxLength(100),
 );
 
@@ -25,6 +32,8 @@ const SETTING = {
   strictAlgorithms: v.boolean(),
   exportFields: columns,
   importFields: columns,
+  signIn: v.picklist(["allow", "deny"]),
+  maxEnrolments: v.pipe(v.number(), v.integer(), v.minValue(0)),
   allowAddresses: v.pipe(v.array(v.string()), v.check(areNetworks, "Expected networks in CIDR form")),
 };
 const LEGACY = {

@@ -20,11 +20,15 @@ export interface PeerSettings {
   readonly strictAlgorithms?: boolean;
   /**
    * Profile columns that the peer is told of our users, by wire name, beyond the forced ones (spec 9.6). Single sign-on
-   * reads it. Default `city`, `country`, `lang`, `timezone`, `description`.
+   * reads it, and enrolment. Default `city`, `country`, `lang`, `timezone`, `description`, `picture`.
    */
   readonly exportFields?: readonly string[];
   /** Profile columns that are taken over of the peer's users, likewise. */
   readonly importFields?: readonly string[];
+  /** What a user of this peer may do here who has no rule of her own (spec 9.12). Default `"allow"`. */
+  readonly signIn?: "allow" | "deny";
+  /** Enrolments through MNet that the users of this peer may hold here (SEC-067). Default 10,000. */
+  readonly maxEnrolments?: number;
   /** Networks in CIDR form where this peer's address may lie although they are private (SEC-078). Default none. */
   readonly allowAddresses?: readonly string[];
   /** Every weakness for an old peer is here and nowhere else. Each use is an event. */
@@ -65,9 +69,11 @@ export const signedTimeTolerance = ({
   driftToleranceMs = DEFAULT_DRIFT_TOLERANCE_MS,
 }: Pick<PeerSettings, "clock" | "driftToleranceMs">): number =>
   clock === "strict" ? driftToleranceMs : Math.max(driftToleranceMs, SIGNED_TIME_TOLERANCE_MS);
+/** As many as a large school sends (SEC-067). */
+const DEFAULT_MAX_ENROLMENTS = 10_000;
 
 /** Of what a Moodle exports unless told otherwise (spec 9.6), that which means something to other software. */
-const DEFAULT_FIELDS: readonly string[] = ["city", "country", "lang", "timezone", "description"];
+const DEFAULT_FIELDS: readonly string[] = ["city", "country", "lang", "timezone", "description", "picture"];
 
 /** The smallest RSA key that is accepted of a peer with these settings. */
 export const minimumKeyBits = ({ legacy }: PeerSettings): 1024 | 2048 => (legacy?.smallKeys ? 1024 : 2048);
@@ -89,6 +95,8 @@ export function completeSettings(settings: PeerSettings, hostTimeoutMs: number):
     strictAlgorithms: false,
     exportFields: DEFAULT_FIELDS,
     importFields: DEFAULT_FIELDS,
+    signIn: "allow",
+    maxEnrolments: DEFAULT_MAX_ENROLMENTS,
     allowAddresses: [],
     ...present(settings),
     legacy: { tls: "verify", smallKeys: false, adoptKeyOverHttps: false, ...present(settings.legacy) },

@@ -8,6 +8,7 @@ import { publishes, serviceFlag, subscribes, type ServiceFlags } from "../peer/s
 import { memoryStore } from "../stores/memory/memory-store.ts";
 import type { Transport, TransportRequest, TransportResponse } from "../transport/transport.ts";
 import { fakeClock, type FakeClock } from "./fake-clock.ts";
+import { testBrowser, type TestBrowser } from "./test-browser.ts";
 
 /** How a site can fail. */
 export type TestFailure = "unreachable" | "timeout" | "html" | "empty" | "garbage";
@@ -29,6 +30,8 @@ export interface TestNetwork extends AsyncDisposable {
   fail(wwwroot: Wwwroot, how: TestFailure): void;
   /** Undoes `fail`. */
   heal(wwwroot: Wwwroot): void;
+  /** A browser with cookies of its own that follows redirects between the hosts. What fails for calls fails for it, too. */
+  browser(options?: { readonly userAgent?: string | undefined }): TestBrowser;
 }
 
 /** Makes an empty network. Close it, or bind it with `await using`. */
@@ -96,6 +99,19 @@ export function testNetwork(options: { readonly startAt?: Date } = {}): TestNetw
     },
     fail: (wwwroot, how) => void failures.set(wwwroot, how),
     heal: (wwwroot) => void failures.delete(wwwroot),
+    browser: ({ userAgent } = {}) =>
+      testBrowser({
+        clock,
+        userAgent,
+        async reach(url, request) {
+          const host = hostAt(url);
+          const failure = host && failures.get(host.wwwroot);
+          // Nobody waits in a test for a page that does not come.
+          if (!host || failure === "unreachable" || failure === "timeout") throw unreachable({ url });
+          if (failure) return { status: 200, headers: [], body: Buffer.from(BODIES[failure], "latin1") };
+          return host.handle(request);
+        },
+      }),
     async [Symbol.asyncDispose]() {
       // What still waits for something that never comes sees time go by.
       await Promise.all([...[...hosts.values()].map((host) => host.close()), clock.advance(CLOSE_MS)]);
@@ -126,7 +142,7 @@ const tooLarge = ({ url, maxBytes }: TransportRequest): TransportError =>
     url: url.href,
   });
 
-const unreachable = ({ url }: TransportRequest): TransportError =>
+const unreachable = ({ url }: Pick<TransportRequest, "url">): TransportError =>
   new TransportError("MNET_TRANSPORT_UNREACHABLE", `${url.host} cannot be reached.`, {
     url: url.href,
     retryable: true,

@@ -96,6 +96,38 @@ const EVENTS: {
   "key.created": ["info", { fingerprint }, `made our first key: ${fingerprint}`],
   "key.rotated": ["info", { from: fingerprint, to: fingerprint }, `made a new key of ours: ${fingerprint}`],
   "key.revoked": ["warn", { fingerprint, reason: "stolen" }, `revoked a key of ours (stolen): ${fingerprint}`],
+  "sso.jumped": ["info", { accountId: "17" }, "sent account 17 to https://peer.example"],
+  "sso.landed": [
+    "info",
+    { accountId: "17", created: true },
+    "logged account 17 of https://peer.example in, for the first time",
+  ],
+  "sso.refused": [
+    "warn",
+    { code: "MNET_SSO_TOKEN_REFUSED", detail: "The token is not known." },
+    "refused single sign-on with https://peer.example: The token is not known.",
+  ],
+  "sso.logged-out": ["info", { accountId: "17", told: 1 }, "account 17 logged out; 1 other site will hear of it"],
+  "sso.access-changed": [
+    "info",
+    { username: "ada", rule: "deny" },
+    "the user ada of https://peer.example: deny from now on",
+  ],
+  "sso.logout-untold": [
+    "warn",
+    { username: "ada", detail: "It did not answer." },
+    "https://peer.example could not be told that ada has logged out: It did not answer.",
+  ],
+  "enrolment.changed": [
+    "info",
+    { side: "here", courseId: 3, username: "ada", change: "enrolled" },
+    "enrolled ada in course 3 here, for https://peer.example",
+  ],
+  "enrolment.refused": [
+    "warn",
+    { side: "there", courseId: 3, username: "ada", faultCode: 5013 },
+    "no enrolment of ada in course 3 at https://peer.example: fault 5013",
+  ],
   "replay.refused": ["debug", {}, "a message of https://peer.example came a second time"],
   "replay.evicted": [
     "warn",

@@ -13,6 +13,8 @@ export interface CliWorld {
   readonly env?: Readonly<Record<string, string>>;
   /** Whether standard output is a terminal. */
   readonly isTTY?: boolean;
+  /** Whether standard error is one. */
+  readonly isErrorTTY?: boolean;
   /** Aborted when somebody presses Ctrl-C. */
   readonly interruption?: AbortSignal;
   /** Told of each piece of output. */
@@ -34,7 +36,7 @@ export async function runCli(argv: readonly string[], world: CliWorld = {}): Pro
         world.onOutput?.(stdout);
       },
     },
-    stderr: { write: (text) => (stderr += text) },
+    stderr: { isTTY: world.isErrorTTY, write: (text) => (stderr += text) },
     env,
     interruption: () => interruption,
   });

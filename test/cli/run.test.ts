@@ -55,7 +55,7 @@ describe("errors", () => {
   test("of the library are one line with their code, and a hint", () => {
     expect(describeError(error, {})).toBe(
       "MNET_STORE_UNAVAILABLE: The database mnet.db cannot be made: its disk is full.\n" +
-        "hint: may this user write to the folder, and is the disk full?\n",
+        "hint: does the server run, may this user write there, and is the disk full?\n",
     );
     const config = new ConfigError("MNET_CONFIG_INVALID", "The option name is not right.", { option: "name" });
     expect(describeError(config, {})).toBe("MNET_CONFIG_INVALID: The option name is not right.\n");

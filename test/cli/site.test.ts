@@ -189,3 +189,39 @@ describe("commands that administer a site", () => {
     expect((await mnet(["peers", "list", "--store", `sqlite:${join(folder, "new.db")}`])).code).toBe(2);
   });
 });
+
+describe("mnet migrate", () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "mnet-migrate-"));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  it("prepares a store, once, and prints the SQL of what is left", async () => {
+    const arguments_ = ["--store", `sqlite:${join(folder, "site.db")}`, "--table-prefix", "hub_"];
+    const printed = await mnet(["migrate", "--sql", ...arguments_]);
+    expect(printed).toMatchObject({ code: 0, stderr: "" });
+    expect(printed.stdout).toMatch(/^-- 0001-base\ncreate table "hub_migration" /);
+    const applied = await mnet(["migrate", ...arguments_]);
+    expect(applied.code).toBe(0);
+    expect(applied.stdout).toMatch(/^0001-base\n/);
+    expect((await mnet(["migrate", ...arguments_])).stdout).toBe("The store is up to date.\n");
+    expect((await mnet(["migrate", "--sql", ...arguments_])).stdout).toBe("");
+    expect(JSON.parse((await mnet(["migrate", "--json", ...arguments_])).stdout)).toEqual({ applied: [] });
+    const shown = await mnet(["peers", "list", "--json", "--wwwroot", "https://hub.test", ...arguments_]);
+    expect(shown).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  it("says what is wrong with the URL without showing it", async () => {
+    for (const command of [["migrate"], ["peers", "list"]]) {
+      const result = await mnet([...command, "--store", "postgres://mnet:hunter2@127.0.0.1:1/mnet?oops=1"]);
+      expect(result.code).toBe(1);
+      expect(result.stderr).toContain("MNET_CONFIG_INVALID");
+      expect(result.stderr).not.toContain("hunter2");
+      const away = await mnet([...command, "--store", "postgres://mnet:hunter2@127.0.0.1:1/mnet"]);
+      expect(away.code).toBe(1);
+      expect(away.stderr).toContain("MNET_STORE_UNAVAILABLE: The database mnet on 127.0.0.1 cannot be reached");
+      expect(away.stderr).not.toContain("hunter2");
+    }
+  });
+});

@@ -344,7 +344,7 @@ describe("a definition", () => {
     expect(Object.keys(library.methods)).toEqual(["search", "ping"]);
     expect(library.methods.search).toMatchObject({ name: "library/search", service: "library" });
     expect([...methodsOf(library).keys()]).toEqual(["library/search", "library/ping"]);
-    expect(partsOf(library).api).toBeUndefined();
+    expect(partsOf(library).attach).toBeUndefined();
   });
 
   it("can have a path of its own", () => {
@@ -508,10 +508,10 @@ describe("what the host reads", () => {
   });
 
   it("holds what a service adds to the host", () => {
-    const service = createService({ name: "clock", methods: [ping], api: () => ({ ticks: 1 }) });
+    const service = createService({ name: "clock", methods: [ping], attach: () => ({ api: { ticks: 1 } }) });
     expectTypeOf(service).toExtend<Service<{ ticks: number }>>();
     expect(partsOf(service)).toMatchObject({ name: "clock", methods: [ping] });
-    expect(partsOf(service).api?.(undefined as never)).toEqual({ ticks: 1 });
+    expect(partsOf(service).attach?.(undefined as never)).toEqual({ api: { ticks: 1 } });
   });
 
   it("describes the library's own methods below system", () => {

@@ -223,6 +223,31 @@ describe("maintain", () => {
     expect((await us.host.log().page()).items).toHaveLength(1);
   });
 
+  it.each(["memory:", "sqlite:"])(
+    "SEC-084 forgets sessions with peers a day after they expired, and tokens an hour after (%s)",
+    async (engine) => {
+      const store = openStore(engine === "sqlite:" ? databaseUrl() : engine);
+      await using us = await rig({ store });
+      const expiresAt = us.clock.now() + 30_000;
+      const jump = { peer: us.aliceId, accountId: "1", sessionId: "s", userAgentHash: "a", expiresAt };
+      await store.tokens.issue({ ...jump, hash: "h" });
+      await store.sessions.save({ ...jump, role: "idp", username: "ada", startedAt: 0 });
+      const sessions = async () => (await store.sessions.find({}, undefined, 9)).items.length;
+      await us.clock.advance(30_000 + 60 * MINUTE_MS);
+      expect((await us.host.maintain()).rowsPurged).toBe(0);
+      await us.clock.advance(1);
+      expect((await us.host.maintain()).rowsPurged).toBe(1);
+      const { outcome } = await store.tokens.redeem("h", jump, { uses: 1, withinMs: 0 }, 0);
+      expect([outcome, await sessions()]).toEqual(["absent", 1]);
+      await us.clock.advance(DAY_MS - 60 * MINUTE_MS - 1);
+      expect((await us.host.maintain()).rowsPurged).toBe(0);
+      expect(await sessions()).toBe(1);
+      await us.clock.advance(1);
+      expect((await us.host.maintain()).rowsPurged).toBe(1);
+      expect(await sessions()).toBe(0);
+    },
+  );
+
   it("forgets keys beyond the generations of the policy", async () => {
     const archived = [1, 2, 3].map((n) => keyedSite(OUR_WWWROOT, n + 1));
     await using us = await rig({ archived, keys: { generations: 1 } });
@@ -329,7 +354,7 @@ describe("automatic maintenance", () => {
   it("is the default, and rotates the key", async () => {
     const { host, clock, told } = await automatic({ maintenance: undefined });
     await clock.advance(MINUTE_MS);
-    await vi.waitFor(() => expect(told.map(({ type }) => type)).toContain("key.rotated"));
+    await vi.waitFor(() => expect(told.map(({ type }) => type)).toContain("key.rotated"), { timeout: 20_000 });
     await host.close();
   });
 
@@ -372,7 +397,7 @@ describe("automatic maintenance", () => {
     };
     const { host, clock, told } = await automatic({ transport: never });
     await clock.advance(MINUTE_MS);
-    await vi.waitFor(() => expect(told.map(({ type }) => type)).toContain("key.rotated"));
+    await vi.waitFor(() => expect(told.map(({ type }) => type)).toContain("key.rotated"), { timeout: 20_000 });
     await host.close();
     expect(told.map(({ type }) => type)).not.toContain("maintenance.failed");
   });

@@ -139,6 +139,23 @@ describe("MNET-099 SEC-033 a request that comes a second time", () => {
     expect(summary(openAnswer(await post(other, body), us.alice))).toEqual(REPLAYED);
   });
 
+  it("is remembered where the option says, and forgotten there by the maintenance", async () => {
+    const [shared, store] = [memoryStore().replay, memoryStore()];
+    const asked: string[] = [];
+    const replay: ReplayStore = {
+      remember: (...given) => (asked.push("remember"), shared.remember(...given)),
+      prune: (...given) => (asked.push("prune"), shared.prune(...given)),
+    };
+    await using us = await counting({ replay, store });
+    const body = us.add();
+    expect(await us.send(body)).toEqual(SERVED);
+    expect(await us.send(body)).toEqual(REPLAYED);
+    expect(asked).toEqual(["remember", "remember"]);
+    await us.host.maintain();
+    expect(asked).toContain("prune");
+    expect(await store.replay.prune(Infinity, 9)).toBe(0);
+  });
+
   it("to a key that is archived by now brings the new key, as often as it comes, and is never executed", async () => {
     const old = rekeyed(OUR_WWWROOT, 5, { notBefore: "2025-11-01T00:00:00Z" });
     await using us = await counting({ archived: [old] });

@@ -63,6 +63,52 @@ switch (action) {
     }
     say("counted");
     break;
+  case "redeem": {
+    // Half of the calls are of the peer that the token is for. Says how many were answered, by peer.
+    await store.open();
+    const [calls = 0, uses = 0, withinMs = 0] = argument.split(",").map(Number);
+    const redeemed = { 1: 0, 2: 0 };
+    await Promise.all(
+      Array.from({ length: calls }, async (_, index) => {
+        const peer = index % 2 === 0 ? 1 : 2;
+        const by = { peer: peer as PeerId, userAgentHash: "agent" };
+        const { outcome } = await store.tokens.redeem("hash", by, { uses, withinMs }, 1 + index);
+        if (outcome === "redeemed") redeemed[peer] += 1;
+      }),
+    );
+    say(redeemed);
+    break;
+  }
+  case "claim": {
+    // One job at a time, until none is left; says which.
+    await store.open();
+    const claimed: string[] = [];
+    for (;;) {
+      const [job] = await store.outbox.claim("kill", 1, 9, 1);
+      if (!job) break;
+      claimed.push(job.id);
+    }
+    say(claimed);
+    break;
+  }
+  case "take": {
+    await store.open();
+    say((await store.sessions.take({ username: argument })).map(({ sessionId }) => sessionId));
+    break;
+  }
+  case "issue-and-wait":
+    await store.open();
+    await store.tokens.issue({
+      hash: "hash",
+      peer: 1 as PeerId,
+      accountId: "account",
+      sessionId: "session",
+      userAgentHash: "agent",
+      expiresAt: 9,
+    });
+    say("issued");
+    await new Promise((resolve) => setTimeout(resolve, 60_000));
+    break;
   case "prepare":
     await store.open();
     await store.keys.prepare({

@@ -6,6 +6,7 @@ import type { Store } from "../../src/host/store.ts";
 import { memoryStore } from "../../src/stores/memory/memory-store.ts";
 import { openStore } from "../../src/stores/open-store.ts";
 import { storeContract } from "../../src/testing/store-contract.ts";
+import { hasNodeSqlite } from "../support/node-sqlite.ts";
 
 describe("memory", () => {
   const places = new Map<string, Store>();
@@ -17,7 +18,10 @@ describe("memory", () => {
   for (const { name, run } of cases) test(name, run);
 });
 
-describe("sqlite by libsql", () => {
+// The other runtimes do not have it; that an error says so is tested in node-sqlite.test.ts.
+const SCHEMES = hasNodeSqlite ? ["sqlite", "node-sqlite"] : ["sqlite"];
+
+describe.each(SCHEMES)("%s", (scheme) => {
   let directory = "";
   beforeAll(() => {
     directory = mkdtempSync(join(tmpdir(), "mnet-store-"));
@@ -25,6 +29,6 @@ describe("sqlite by libsql", () => {
   afterAll(() => {
     rmSync(directory, { recursive: true, force: true });
   });
-  const cases = storeContract(async (place) => openStore(`sqlite:${join(directory, `${place}.db`)}`));
+  const cases = storeContract(async (place) => openStore(`${scheme}:${join(directory, `${place}.db`)}`));
   for (const { name, run } of cases) test(name, run);
 });

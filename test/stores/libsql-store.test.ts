@@ -1,3 +1,4 @@
+import { createHash, randomBytes } from "node:crypto";
 import {
   chmodSync,
   existsSync,
@@ -25,9 +26,8 @@ import { libsqlEngine } from "../../src/stores/sql/libsql-driver.ts";
 import { MIGRATIONS } from "../../src/stores/sql/migrations.ts";
 import { sqliteError } from "../../src/stores/sql/sqlite-error.ts";
 
-const TABLES = ["key", "log", "migration", "peer", "replay", "replay_peer", "site", "stats"].map(
-  (name) => `mnet_${name}`,
-);
+const TABLES = MIGRATIONS.flatMap(({ creates }) => creates.map((name) => `mnet_${name}`)).sort();
+const STEPS = MIGRATIONS.map(({ name }) => name);
 
 let directory = "";
 let file = "";
@@ -100,7 +100,7 @@ describe("open", () => {
   test("makes a new file ready, and only then", async () => {
     const store = storeOf();
     expect(existsSync(file)).toBe(false);
-    expect((await store.pendingMigrations()).map(({ name }) => name)).toEqual(MIGRATIONS.map(({ name }) => name));
+    expect((await store.pendingMigrations()).map(({ name }) => name)).toEqual(STEPS);
     await store.open();
     expect(await store.pendingMigrations()).toEqual([]);
     expect(tablesOf(byHand())).toEqual(TABLES);
@@ -117,7 +117,7 @@ describe("open", () => {
     const store = storeOf();
     expect(await failure(store.open())).toMatchObject({ code: "MNET_STORE_MIGRATION_NEEDED", retryable: false });
     expect(tablesOf(byHand())).toEqual(["users"]);
-    expect((await store.migrate()).applied).toEqual(MIGRATIONS.map(({ name }) => name));
+    expect((await store.migrate()).applied).toEqual(STEPS);
     expect((await store.migrate()).applied).toEqual([]);
     await store.open();
     expect(tablesOf(byHand())).toEqual([...TABLES, "users"]);
@@ -528,6 +528,46 @@ describe("values", () => {
     }
     expect(await store.keys.list()).toEqual([]);
     expect((await store.peers.insert(peer("http://a.test"))).inserted).toBe(true);
+  });
+
+  test("SEC-061 of a token it holds the hash, and nothing from which the token could be had", async () => {
+    const store = await ready();
+    const token = randomBytes(20).toString("hex");
+    const hash = createHash("sha256").update(token).digest("hex");
+    const by = { peer: 1 as PeerId, userAgentHash: "a".repeat(40) };
+    await store.tokens.issue({ ...by, hash, accountId: "account", sessionId: "session", expiresAt: 9 });
+    await store.tokens.redeem(hash, by, { uses: 3, withinMs: 9 }, 1);
+    expect(byHand().prepare("select * from mnet_token").all()).toEqual([
+      {
+        hash,
+        peer: 1,
+        account_id: "account",
+        session_id: "session",
+        user_agent_hash: "a".repeat(40),
+        expires_at: 9,
+        uses: 1,
+        first_used_at: 1,
+      },
+    ]);
+    const bytes = Buffer.concat(readdirSync(directory).map((name) => readFileSync(join(directory, name))));
+    expect(bytes.includes(hash)).toBe(true);
+    expect(bytes.includes(token)).toBe(false);
+  });
+
+  test.each([
+    "select * from mnet_session where role = 'sp' and peer = 1 and username = 'u' order by id + 0 limit 9",
+    "select * from mnet_session where account_id = 'a' and peer = 1 order by id + 0 limit 9",
+    "select * from mnet_session where session_id = 's' order by id + 0 limit 9",
+    "select id from mnet_session where expires_at < 1 order by expires_at, id limit 9",
+    "select hash from mnet_token where expires_at < 1 order by expires_at limit 9",
+    "select id from mnet_outbox where kind = 'k' and due_at <= 1 order by due_at, sequence limit 9",
+    "select * from mnet_remote_enrolment where peer = 1 and username = 'u'",
+    "select * from mnet_run_entry where run = 1 and row >= 5 order by row limit 9",
+  ])("SEC-084 a million rows do not slow it down: %s", async (query) => {
+    await ready();
+    const plan = byHand().prepare(`explain query plan ${query}`).all() as readonly { readonly detail: string }[];
+    // Not by the peer alone, who may have a million sessions.
+    expect(plan[0]?.detail).toMatch(/^SEARCH \S+ USING (COVERING )?INDEX (?!mnet_session_peer)/);
   });
 
   test("SEC-051 no error shows a private key", async () => {

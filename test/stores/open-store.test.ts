@@ -36,10 +36,25 @@ describe("openStore", () => {
     "file:mnet.db",
     "http://user:hunter2@db.test/mnet",
     "C:\\mnet.db",
-    "postgres://mnet:hunter2@db.test/mnet",
-    "postgresql://mnet:hunter2@db.test/mnet",
-    "mysql://mnet:hunter2@db.test/mnet",
-    "MySQL://mnet:hunter2@db.test/mnet",
+    "node-sqlite:",
+    "node-sqlite::memory:",
+    ...["postgres", "postgresql", "mysql", "mariadb", "MySQL"].flatMap((scheme) => [
+      `${scheme}:`,
+      `${scheme}:mnet:hunter2`,
+      `${scheme}://mnet:hunter2@db.test`,
+      `${scheme}://mnet:hunter2@db.test/`,
+      `${scheme}://mnet:hunter2@db.test/mnet/other`,
+      `${scheme}://mnet:hunter2@db.test/mnet#hunter2`,
+      `${scheme}://mnet:hunter2%@db.test/mnet`,
+      `${scheme}://mnet:hunter2@db.test:port/mnet`,
+      `${scheme}://mnet:hunter2@db.test/mnet?password=hunter2`,
+      `${scheme}://mnet:hunter2@db.test/mnet?sslmode=hunter2`,
+      `${scheme}://mnet:hunter2@db.test/mnet?sslmode=require&sslrootcert=ca.pem`,
+      `${scheme}://mnet:hunter2@db.test/mnet?sslmode=require&sslmode=disable`,
+      `${scheme}:///mnet`,
+    ]),
+    "postgres://mnet:hunter2@db.test/mnet?schema=a;b",
+    "mysql://mnet:hunter2@db.test/mnet?schema=other",
     "hunter2://x",
     5,
     null,
@@ -54,9 +69,15 @@ describe("openStore", () => {
     if (typeof url !== "string") expect(refusal(url)).toMatchObject({ code: "MNET_CONFIG_INVALID", option: "url" });
   });
 
-  test("says that an engine comes later", () => {
-    expect(refusal("postgres://db.test/mnet").message).toContain("not supported yet");
-    expect(refusal("mysql://db.test/mnet").message).toContain("not supported yet");
+  test("takes a server's URL and connects to nobody", async () => {
+    const urls = [
+      "postgres://mnet:hunter2@db.test/mnet",
+      "PostgreSQL://mnet:hunter2@[::1]:5433/mnet?sslmode=verify-full&sslrootcert=ca.pem&schema=site_1",
+      "postgres:///mnet?socket=/run/postgresql&user=mnet",
+      "mysql://mnet:p%40ss%2Fw%25@db.test:3307/mnet?sslmode=require",
+      "mariadb:///mnet?socket=/run/mysqld/mysqld.sock",
+    ];
+    for (const url of urls) await openStore(url).close();
   });
 
   test.each([

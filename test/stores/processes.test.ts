@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Fingerprint, PeerId, Wwwroot } from "../../src/core/ids.ts";
 import { openStore } from "../../src/stores/open-store.ts";
-import { MIGRATIONS } from "../../src/stores/sql/migrations.ts";
 import { childProgram, type Child, type ChildProgram } from "../support/child-program.ts";
 
 let program: ChildProgram;
@@ -43,7 +42,7 @@ async function together(count: number, args: (index: number) => readonly string[
 describe("several processes on one file", () => {
   test("migrate at once: one does it, nobody fails", async () => {
     const applied = await together(4, () => ["migrate", file]);
-    expect(applied.flat()).toEqual(MIGRATIONS.map(({ name }) => name));
+    expect(applied.flat()).toEqual(["0001-base", "0002-services", "0010-secure-profile"]);
     const store = openStore(`sqlite:${file}`);
     await store.open();
     expect(await store.peers.generation()).toBe(1);
@@ -110,6 +109,71 @@ describe("several processes on one file", () => {
     const store = openStore(`sqlite:${file}`);
     await store.open();
     expect((await store.replay.remember(1 as PeerId, "abc", { until: 9, maxEntries: 9 }, 1)).seen).toBe("again");
+    await store.close();
+  });
+
+  describe("redeem one token at once, a thousand times by each of two peers", () => {
+    test.each([
+      ["one use: one, of the issuing peer", 1, 0, 1],
+      ["the default grace: three, all of the issuing peer", 3, 10_000, 3],
+    ])("SEC-062 SEC-063 %s", async (_, uses, withinMs, answered) => {
+      const store = openStore(`sqlite:${file}`);
+      await store.open();
+      const by = { peer: 1 as PeerId, userAgentHash: "agent" };
+      const token = { hash: "hash", ...by, accountId: "account", sessionId: "session", expiresAt: 30_000 };
+      await store.tokens.issue(token);
+      const told = await together(2, () => ["redeem", file, `1000,${uses},${withinMs}`]);
+      const counts = told as readonly { readonly 1: number; readonly 2: number }[];
+      expect(counts.reduce((sum, count) => sum + count[1], 0)).toBe(answered);
+      expect(counts.map((count) => count[2])).toEqual([0, 0]);
+      expect(await store.tokens.redeem("hash", by, { uses, withinMs }, 1000)).toEqual({ outcome: "used" });
+      await store.close();
+    });
+  });
+
+  test("SEC-063 a token that was issued is there after the process was killed", async () => {
+    const child = await start("issue-and-wait", file);
+    child.tell("go");
+    expect(await child.hear()).toBe("issued");
+    await child.kill();
+    const store = openStore(`sqlite:${file}`);
+    await store.open();
+    const by = { peer: 1 as PeerId, userAgentHash: "agent" };
+    expect(await store.tokens.redeem("hash", by, { uses: 1, withinMs: 0 }, 1)).toMatchObject({ outcome: "redeemed" });
+    await store.close();
+  });
+
+  test("claim the same jobs at once: each goes to one of them", async () => {
+    const store = openStore(`sqlite:${file}`);
+    await store.open();
+    const jobs = Array.from({ length: 90 }, (_, index) => `${index}`).sort();
+    await store.outbox.put(
+      jobs.map((id) => ({ id, kind: "kill", peer: 1 as PeerId, data: "" })),
+      0,
+    );
+    const claimed = (await together(3, () => ["claim", file])) as readonly (readonly string[])[];
+    expect(claimed.flat().sort()).toEqual(jobs);
+    await store.close();
+  });
+
+  test("take the same sessions at once: each goes to one of them", async () => {
+    const store = openStore(`sqlite:${file}`);
+    await store.open();
+    const sessions = Array.from({ length: 60 }, (_, index) => `${index}`).sort();
+    for (const sessionId of sessions) {
+      await store.sessions.save({
+        role: "idp",
+        peer: 1 as PeerId,
+        accountId: sessionId,
+        username: "ada",
+        userAgentHash: "agent",
+        sessionId,
+        startedAt: 0,
+        expiresAt: 9,
+      });
+    }
+    const taken = (await together(3, () => ["take", file, "ada"])) as readonly (readonly string[])[];
+    expect(taken.flat().sort()).toEqual(sessions);
     await store.close();
   });
 

@@ -79,6 +79,10 @@ const pem = ({ certificate, privateKeyPem }: KeyedSite): { certificate: string; 
   privateKey: privateKeyPem,
 });
 
+/** A memory store, or the one given, with one of the recorded keys: hosts that need not make one start at once. */
+export const keyedStore = (wwwroot: string, n: number, store?: Store): Promise<Store> =>
+  storeWithKeys([pem(keyedSite(wwwroot, n))], store);
+
 /** Puts a peer into a store without asking it. */
 export async function insertPeer(
   store: Store,

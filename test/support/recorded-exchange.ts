@@ -4,6 +4,7 @@ import { createHost } from "../../src/create-host.ts";
 import type { KeyPair } from "../../src/crypto/key-pair.ts";
 import type { Host } from "../../src/host/host.ts";
 import type { Service } from "../../src/host/service.ts";
+import type { Store } from "../../src/host/store.ts";
 import type { ServiceFlags } from "../../src/peer/service-flags.ts";
 import { fakeClock } from "../../src/testing/fake-clock.ts";
 import { recordedKeyPair, recordedPems, type Recording } from "./fixtures.ts";
@@ -52,7 +53,7 @@ const PINNED_BY_MAHARA = "0336b9222beca5bf";
 export async function recordedReceiver(
   exchange: RecordedRequest,
   options: { readonly services?: readonly Service[]; readonly flags?: ServiceFlags } = {},
-): Promise<{ readonly host: Host; readonly events: MnetEvent[] }> {
+): Promise<{ readonly host: Host; readonly events: MnetEvent[]; readonly store: Store; readonly now: number }> {
   const { recording, keys, to, recordedAt, unknownTo = [] } = exchange;
   const { current, archived } = keys[to] ?? { current: "", archived: [] };
   const store = await storeWithKeys([current, ...archived].map((id) => recordedPems(recording)[id]!));
@@ -72,5 +73,5 @@ export async function recordedReceiver(
     transport: noTransport,
     observer: (event) => void events.push(event),
   });
-  return { host, events };
+  return { host, events, store, now: recordedAt * 1000 };
 }

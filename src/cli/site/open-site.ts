@@ -1,23 +1,41 @@
 import { Option, type Command } from "commander";
 import { Certificate } from "../../crypto/certificate.ts";
 import type { KeyOptions } from "../../host/host-options.ts";
-import { startHost, type Host } from "../../host/host.ts";
+import { startHost, type HostWith } from "../../host/host.ts";
+import type { Service } from "../../host/service.ts";
+import type { Store } from "../../host/store.ts";
 import { systemMethods } from "../../services/system/system-methods.ts";
 import { openStore } from "../../stores/open-store.ts";
 import { UsageError } from "../usage-error.ts";
 
-/** How a command finds the site that it works on. */
-export interface SiteOptions {
+/** How a command finds the data of a site. */
+export interface StoreOptions {
   readonly store: string;
+  readonly tablePrefix?: string;
+}
+
+/** How a command finds the site that it works on. */
+export interface SiteOptions extends StoreOptions {
   readonly wwwroot?: string;
   readonly siteName?: string;
   readonly allowAddress?: readonly string[];
 }
 
-/** Adds the options that name the site. */
-export function withSiteOptions(command: Command): Command {
+/** Adds the options that name the store. */
+export function withStoreOptions(command: Command): Command {
   return command
     .addOption(new Option("--store <url>", "where the site keeps its data").env("MNET_STORE").default("sqlite:mnet.db"))
+    .addOption(
+      new Option("--table-prefix <name>", "what its tables begin with (default: mnet_)").env("MNET_TABLE_PREFIX"),
+    );
+}
+
+/** The store that the options name. Nothing is opened yet. */
+export const openSiteStore = ({ store, tablePrefix }: StoreOptions): Store => openStore(store, { tablePrefix });
+
+/** Adds the options that name the site. */
+export function withSiteOptions(command: Command): Command {
+  return withStoreOptions(command)
     .addOption(new Option("--wwwroot <url>", "the site's own wwwroot (default: that of its key)").env("MNET_WWWROOT"))
     .addOption(new Option("--site-name <name>", "the site's own name, for a new store").env("MNET_NAME"))
     .addOption(
@@ -31,16 +49,19 @@ export function withSiteOptions(command: Command): Command {
  * Opens the site's store and works on it as one more process of the site. It answers nobody: if a peer asks back, the
  * site's server has to be up.
  */
-export async function withSite<T>(options: SiteOptions, work: (host: Host) => Promise<T>): Promise<T> {
-  const store = openStore(options.store);
-  await store.open();
-  const current = await currentKey(store.keys);
+export async function withSite<T, const S extends readonly Service[] = readonly []>(
+  options: SiteOptions,
+  work: (host: HostWith<S>) => Promise<T>,
+  services?: S,
+): Promise<T> {
+  const store = openSiteStore(options);
+  const current = await openedKey(store);
   const wwwroot = options.wwwroot ?? current?.site;
   if (wwwroot === undefined) {
     await store.close();
     throw new UsageError("This store is new: name the site's own address with --wwwroot.");
   }
-  const host = await startHost(
+  const host = (await startHost(
     {
       wwwroot,
       // Peers take the name from the page of the running site; a command shows none.
@@ -49,11 +70,12 @@ export async function withSite<T>(options: SiteOptions, work: (host: Host) => Pr
       keys: current && policyOf(current),
       network: { allowAddresses: addressesOf(options) },
       maintenance: "manual",
+      services: services ?? [],
     },
     systemMethods,
     // The boxes that are ticked here are for the services of the application, which only its own process knows.
     { knowsEveryService: true },
-  );
+  )) as HostWith<S>;
   try {
     return await work(host);
   } finally {
@@ -61,10 +83,17 @@ export async function withSite<T>(options: SiteOptions, work: (host: Host) => Pr
   }
 }
 
-/** A site's key says whose it is, and how the site makes its keys. */
-async function currentKey(keys: ReturnType<typeof openStore>["keys"]): Promise<Certificate | undefined> {
-  const current = (await keys.list()).find(({ state }) => state === "current");
-  return current && Certificate.parse(current.certificate, { minimumBits: 1024 });
+/** Opens the store. A site's key says whose it is, and how the site makes its keys. */
+async function openedKey(store: Store): Promise<Certificate | undefined> {
+  try {
+    await store.open();
+    const current = (await store.keys.list()).find(({ state }) => state === "current");
+    return current && Certificate.parse(current.certificate, { minimumBits: 1024 });
+  } catch (error) {
+    // Connections that stay would keep the process.
+    await store.close();
+    throw error;
+  }
 }
 
 /**

@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import type { Dialect, Kysely, RawBuilder, Transaction } from "kysely";
 import { StoreError } from "../../core/errors.ts";
 import type { Schema, TableNames } from "./schema.ts";
@@ -15,12 +16,16 @@ export interface SqlEngine {
   readonly embedded: boolean;
   /** A transaction that will write holds no lock until it takes one with `select … for update`. */
   readonly rowLocks: boolean;
+  /** How a row that is there already is changed by an `insert`. */
+  readonly upserts: "on-conflict" | "on-duplicate-key";
   /** How columns are declared. */
   readonly columns: ColumnTypes;
   /** Names of all tables that the connection sees by default. */
   tables(db: Kysely<Schema>): Promise<readonly string[]>;
   /** Runs `work` in a transaction, where the engine has transactions for its schema, while no other process migrates. */
   migrating<T>(db: Kysely<Schema>, work: (db: Kysely<Schema>) => Promise<T>): Promise<T>;
+  /** Whether a transaction failed only because others were in its way, so that it is to be done again from its beginning. */
+  mustRepeat(error: unknown): boolean;
   /** Makes bytes that were overwritten or deleted unreadable in the files, where the engine can and nobody prevents it. */
   scrub(db: Kysely<Schema>): Promise<void>;
   /** Ends all connections, after the queries in flight. Harmless when done twice. */
@@ -38,6 +43,8 @@ export interface ColumnTypes {
   /** At least 53 bits. */
   readonly integer: RawBuilder<unknown>;
   readonly bytes: RawBuilder<unknown>;
+  /** Follows the declaration of a table. */
+  readonly tableEnd: string;
 }
 
 /** What the concerns of one SQL store share. */
@@ -54,6 +61,30 @@ export const ROWS_AT_ONCE = 200;
 
 const SITE = 1;
 
+/** How often a transaction is begun again, before whoever asked for it hears that it does not work. */
+const ATTEMPTS = 10;
+const LONGEST_PAUSE_MS = 100;
+
+/**
+ * Runs `work` in a transaction, of `db` or `swift`. Where two transactions wait for each other, a database ends one of
+ * them: that one is done again, so `work` may run several times, and nothing but the last is kept.
+ */
+export async function transact<T>(
+  { engine }: SqlContext,
+  db: Kysely<Schema>,
+  work: (trx: Transaction<Schema>) => Promise<T>,
+): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await db.transaction().execute(work);
+    } catch (error) {
+      if (attempt >= ATTEMPTS || !engine.mustRepeat(error)) throw error;
+      // At random, so that the same two do not meet again.
+      await setTimeout(Math.random() * Math.min(2 ** attempt, LONGEST_PAUSE_MS));
+    }
+  }
+}
+
 /**
  * Runs `work` in one transaction with a new generation, or with none if `work` says that it changed nothing.
  * All such transactions stand in one queue, in all processes: what `work` reads is true until it is done.
@@ -63,7 +94,7 @@ export async function change<T>(
   work: (trx: Transaction<Schema>) => Promise<{ readonly changed: boolean; readonly result: T }>,
 ): Promise<T> {
   const { db, tables } = context;
-  return db.transaction().execute(async (trx) => {
+  return transact(context, db, async (trx) => {
     await lockSite(context, trx);
     const { changed, result } = await work(trx);
     if (changed) {

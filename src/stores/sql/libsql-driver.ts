@@ -1,8 +1,9 @@
-import { ConfigError, StoreError } from "../../core/errors.ts";
+import { bindable } from "./bindable.ts";
 import type { SqlEngine } from "./engine.ts";
+import { loadDriver } from "./load-driver.ts";
 import { sqliteEngine, type SqliteDatabase } from "./sqlite-engine.ts";
 import { sqliteError } from "./sqlite-error.ts";
-import { createDatabaseFile } from "./sqlite-file.ts";
+import { claimDatabaseFile, createDatabaseFile } from "./sqlite-file.ts";
 
 /** What is called of the package `libsql`. */
 interface LibsqlDatabase {
@@ -23,22 +24,11 @@ const PREPARED_STATEMENTS = 100;
 /** The embedded engine: an SQLite file, by the package `libsql`. `file` is absolute. */
 export function libsqlEngine(file: string): SqlEngine {
   return sqliteEngine(async () => {
-    const Database = await loadDriver();
+    const { default: Database } = await loadDriver("libsql", () => import("libsql"));
     createDatabaseFile(file);
+    claimDatabaseFile(file, "libsql");
     return translated(file, () => dressed(new Database(file), file));
   });
-}
-
-async function loadDriver(): Promise<new (file: string) => LibsqlDatabase> {
-  try {
-    return (await import("libsql")).default;
-  } catch (error) {
-    throw new StoreError(
-      "MNET_STORE_DRIVER_MISSING",
-      'The package "libsql" cannot be loaded: it is not installed, or not for this platform.',
-      { cause: error },
-    );
-  }
 }
 
 function dressed(database: LibsqlDatabase, file: string): SqliteDatabase {
@@ -82,17 +72,6 @@ function dressed(database: LibsqlDatabase, file: string): SqliteDatabase {
       database.close();
     },
   };
-}
-
-/** The driver ends the whole process when it is given, say, a boolean, and cuts text at a NUL. */
-function bindable(value: unknown): unknown {
-  if (typeof value === "string") {
-    if (!value.includes("\0")) return value;
-    throw new ConfigError("MNET_CONFIG_INVALID", "A text with a NUL character cannot be stored.");
-  }
-  if (value === null || value instanceof Uint8Array || (typeof value === "number" && Number.isFinite(value)))
-    return value;
-  throw new TypeError(`A ${typeof value} cannot be stored.`);
 }
 
 function translated<T>(file: string, work: () => T): T {

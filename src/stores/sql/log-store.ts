@@ -1,10 +1,11 @@
 import type { LogEntry, LogStore } from "../../host/log-store.ts";
 import { cursorAt, numberOf } from "../cursor.ts";
 import { decodeEvent, encodeEvent } from "../event-json.ts";
-import { ROWS_AT_ONCE, type SqlContext } from "./engine.ts";
+import { ROWS_AT_ONCE, transact, type SqlContext } from "./engine.ts";
 
 /** The log in SQL. */
-export function sqlLogStore({ db, swift, tables }: SqlContext): LogStore {
+export function sqlLogStore(context: SqlContext): LogStore {
+  const { db, swift, tables } = context;
   return {
     async append(events) {
       if (events.length === 0) return;
@@ -15,7 +16,7 @@ export function sqlLogStore({ db, swift, tables }: SqlContext): LogStore {
         code: code ?? null,
         event: json,
       }));
-      await swift.transaction().execute(async (trx) => {
+      await transact(context, swift, async (trx) => {
         for (let from = 0; from < rows.length; from += ROWS_AT_ONCE) {
           await trx
             .insertInto(tables.log)
@@ -44,7 +45,7 @@ export function sqlLogStore({ db, swift, tables }: SqlContext): LogStore {
       return rows.length > limit && last ? { items, next: cursorAt(last.sequence) } : { items };
     },
     async prune(before, limit) {
-      return swift.transaction().execute(async (trx) => {
+      return transact(context, swift, async (trx) => {
         // The last to go, found first: not every engine has a limit on `delete` or in a subquery of it.
         const oldest = await trx
           .selectFrom(tables.log)

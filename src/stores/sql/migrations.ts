@@ -93,6 +93,113 @@ export const MIGRATIONS: readonly Migration[] = [
     ],
   },
   {
+    name: "0002-services",
+    creates: [
+      "token",
+      "session",
+      "access",
+      "outbox",
+      "remote_peer",
+      "remote_course",
+      "remote_roster",
+      "remote_enrolment",
+      "run",
+      "run_entry",
+    ],
+    statements: (db, tables, { id, exact, text, integer }) => [
+      db.schema
+        .createTable(tables.token)
+        .addColumn("hash", exact(64), (column) => column.primaryKey())
+        .addColumn("peer", integer, (column) => column.notNull())
+        .addColumn("account_id", exact(255), (column) => column.notNull())
+        .addColumn("session_id", exact(255), (column) => column.notNull())
+        .addColumn("user_agent_hash", exact(64), (column) => column.notNull())
+        .addColumn("expires_at", integer, (column) => column.notNull())
+        .addColumn("uses", integer, (column) => column.notNull())
+        .addColumn("first_used_at", integer),
+      db.schema.createIndex(`${tables.token}_expires`).on(tables.token).column("expires_at"),
+      db.schema
+        .createTable(tables.session)
+        .addColumn("id", id)
+        .addColumn("role", exact(20), (column) => column.notNull())
+        .addColumn("peer", integer, (column) => column.notNull())
+        .addColumn("account_id", exact(255), (column) => column.notNull())
+        .addColumn("username", exact(255), (column) => column.notNull())
+        .addColumn("user_agent_hash", exact(64), (column) => column.notNull())
+        .addColumn("session_id", exact(255), (column) => column.notNull())
+        .addColumn("started_at", integer, (column) => column.notNull())
+        .addColumn("expires_at", integer, (column) => column.notNull()),
+      // What tells most stands first, so that each index is of use to a search for that alone.
+      db.schema
+        .createIndex(`${tables.session}_key`)
+        .unique()
+        .on(tables.session)
+        .columns(["account_id", "peer", "role", "user_agent_hash"]),
+      db.schema.createIndex(`${tables.session}_name`).on(tables.session).columns(["username", "peer", "role"]),
+      db.schema.createIndex(`${tables.session}_session`).on(tables.session).column("session_id"),
+      db.schema.createIndex(`${tables.session}_peer`).on(tables.session).columns(["peer", "id"]),
+      db.schema.createIndex(`${tables.session}_expires`).on(tables.session).column("expires_at"),
+      db.schema
+        .createTable(tables.access)
+        .addColumn("peer", integer, (column) => column.notNull())
+        .addColumn("username", exact(255), (column) => column.notNull())
+        .addColumn("rule", exact(20), (column) => column.notNull())
+        .addPrimaryKeyConstraint(`${tables.access}_key`, ["peer", "username"]),
+      db.schema
+        .createTable(tables.outbox)
+        .addColumn("sequence", id)
+        .addColumn("id", exact(64), (column) => column.notNull().unique())
+        .addColumn("kind", exact(40), (column) => column.notNull())
+        .addColumn("peer", integer, (column) => column.notNull())
+        .addColumn("data", text, (column) => column.notNull())
+        .addColumn("attempts", integer, (column) => column.notNull())
+        .addColumn("due_at", integer, (column) => column.notNull()),
+      db.schema.createIndex(`${tables.outbox}_due`).on(tables.outbox).columns(["kind", "due_at", "sequence"]),
+      db.schema
+        .createTable(tables.remote_peer)
+        .addColumn("peer", integer, (column) => column.primaryKey())
+        .addColumn("fetched_at", integer),
+      db.schema
+        .createTable(tables.remote_course)
+        .addColumn("peer", integer, (column) => column.notNull())
+        .addColumn("course", integer, (column) => column.notNull())
+        .addColumn("fields", text, (column) => column.notNull())
+        .addPrimaryKeyConstraint(`${tables.remote_course}_key`, ["peer", "course"]),
+      db.schema
+        .createTable(tables.remote_roster)
+        .addColumn("peer", integer, (column) => column.notNull())
+        .addColumn("course", integer, (column) => column.notNull())
+        .addColumn("fetched_at", integer, (column) => column.notNull())
+        .addPrimaryKeyConstraint(`${tables.remote_roster}_key`, ["peer", "course"]),
+      db.schema
+        .createTable(tables.remote_enrolment)
+        .addColumn("peer", integer, (column) => column.notNull())
+        .addColumn("course", integer, (column) => column.notNull())
+        .addColumn("username", exact(255), (column) => column.notNull())
+        .addColumn("method", exact(100), (column) => column.notNull())
+        .addColumn("role_name", text, (column) => column.notNull())
+        .addColumn("changed_at", integer)
+        .addPrimaryKeyConstraint(`${tables.remote_enrolment}_key`, ["peer", "course", "username", "method"]),
+      db.schema
+        .createIndex(`${tables.remote_enrolment}_user`)
+        .on(tables.remote_enrolment)
+        .columns(["username", "peer"]),
+      db.schema
+        .createTable(tables.run)
+        .addColumn("id", id)
+        .addColumn("key", exact(255), (column) => column.notNull().unique())
+        .addColumn("owner", exact(64))
+        .addColumn("lease_until", integer, (column) => column.notNull()),
+      db.schema
+        .createTable(tables.run_entry)
+        .addColumn("run", integer, (column) => column.notNull())
+        .addColumn("row", integer, (column) => column.notNull())
+        .addColumn("digest", exact(64), (column) => column.notNull())
+        .addColumn("outcome", text, (column) => column.notNull())
+        .addPrimaryKeyConstraint(`${tables.run_entry}_key`, ["run", "row"]),
+    ],
+  },
+  {
     name: "0010-secure-profile",
     creates: [],
     statements: (db, tables, { text }) => [db.schema.alterTable(tables.peer).addColumn("profile", text)],
@@ -107,9 +214,9 @@ export function compileMigration(
   columns: ColumnTypes,
 ): readonly CompiledQuery[] {
   const record = sql`insert into ${sql.table(tables.migration)} (${sql.ref("name")}) values (${sql.lit(migration.name)})`;
-  return [...migration.statements(db, tables, columns), withoutParameters(record, db)].map((statement) =>
-    statement.compile(),
-  );
+  return [...migration.statements(db, tables, columns), withoutParameters(record, db)]
+    .map((statement) => statement.compile())
+    .map((query) => (query.sql.startsWith("create table ") ? { ...query, sql: query.sql + columns.tableEnd } : query));
 }
 
 const withoutParameters = (statement: ReturnType<typeof sql>, db: Kysely<Schema>): Compilable => ({

@@ -3,7 +3,7 @@ import type { Transaction } from "kysely";
 import type { PeerId } from "../../core/ids.ts";
 import type { ReplayStore } from "../../peer/replay-store.ts";
 import { compiledOnce, type Gaps } from "./compiled-once.ts";
-import { lockSite, ROWS_AT_ONCE, type SqlContext } from "./engine.ts";
+import { lockSite, ROWS_AT_ONCE, transact, type SqlContext } from "./engine.ts";
 import type { Schema } from "./schema.ts";
 
 /** Who lowers the bound by a million rows gets rid of them bit by bit, not in one call that holds up everybody. */
@@ -50,7 +50,7 @@ export function sqlReplayStore(context: SqlContext): ReplayStore {
 
   return {
     async remember(peer, key, { until, maxEntries }, now) {
-      return swift.transaction().execute(async (trx) => {
+      return transact(context, swift, async (trx) => {
         const count = await locked(trx, peer);
         const known = (await find(trx, { peer, key })).rows[0];
         if (known && known.until > now) return { seen: "again", evicted: 0 };
@@ -171,7 +171,7 @@ export function sqlReplayStore(context: SqlContext): ReplayStore {
   }
 
   async function pruneOne(peer: PeerId, now: number, limit: number): Promise<number> {
-    return swift.transaction().execute(async (trx) => {
+    return transact(context, swift, async (trx) => {
       const count = await locked(trx, peer);
       const removed = await remove(trx, peer, await expired(trx, peer, now, limit));
       await writeCount(trx, { peer, ...count, entries: count.entries - removed });

@@ -66,6 +66,7 @@ export function sqliteEngine(open: () => Promise<SqliteDatabase>): SqlEngine {
     embedded: true,
     // A transaction takes the lock of the whole database when it begins.
     rowLocks: false,
+    upserts: "on-conflict",
     columns: {
       id: sql`integer primary key autoincrement`,
       // SQLite compares text byte by byte, unless told otherwise.
@@ -73,6 +74,7 @@ export function sqliteEngine(open: () => Promise<SqliteDatabase>): SqlEngine {
       text: sql`text`,
       integer: sql`integer`,
       bytes: sql`blob`,
+      tableEnd: "",
     },
     async tables(db) {
       const { rows } = await sql<{ name: string }>`
@@ -80,6 +82,8 @@ export function sqliteEngine(open: () => Promise<SqliteDatabase>): SqlEngine {
       return rows.map(({ name }) => name);
     },
     migrating: (db, work) => db.transaction().execute(work),
+    // Whoever begins a transaction has the lock that it needs to the end.
+    mustRepeat: () => false,
     async scrub(db) {
       try {
         // The log beside the file has the old pages until it is emptied, which others who read or write put off.

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, realpathSync } from "node:fs";
 import { StoreError } from "../../core/errors.ts";
 
 const REASONS: { readonly [code: string]: string } = {
@@ -28,4 +28,24 @@ export function createDatabaseFile(file: string): void {
       { cause: error },
     );
   }
+}
+
+/** Which driver has opened which file in this process, by the path without links. */
+const drivers = new Map<string, string>();
+
+/**
+ * Refuses a file that another driver has opened in this process, even if it has closed it again: each brings an SQLite of
+ * its own, and the system takes their locks for one (https://www.sqlite.org/howtocorrupt.html, 2.2.1). Processes may
+ * differ. Throws `MNET_STORE_UNAVAILABLE`.
+ */
+export function claimDatabaseFile(file: string, driver: string): void {
+  const path = realpathSync(file);
+  const other = drivers.get(path);
+  if (other !== undefined && other !== driver) {
+    throw new StoreError(
+      "MNET_STORE_UNAVAILABLE",
+      `The database ${file} was opened by ${other} in this process; ${driver} would destroy it.`,
+    );
+  }
+  drivers.set(path, driver);
 }

@@ -1,0 +1,212 @@
+import assert from "node:assert/strict";
+import type { Fingerprint } from "../../core/ids.ts";
+import type { Store } from "../../host/store.ts";
+import type { StoredKey } from "../../keys/key-store.ts";
+import { type Checks, CONTENDERS, DAY_MS, HOSTILE_TEXTS, race, START } from "./check.ts";
+import { fingerprint, fingerprints, key } from "./sample-keys.ts";
+
+/** Own key pairs. */
+export const KEY_CHECKS: Checks = {
+  "keys: there are none at first": async (store) => {
+    assert.deepEqual(await store.keys.list(), []);
+  },
+  "keys: a prepared key is seen by everybody, unchanged and not current": async (store, other) => {
+    // Every byte, because some drivers take bytes for text; and a view into a larger buffer, as `Buffer` often is.
+    const bytes = Uint8Array.from({ length: 512 }, (_, index) => index % 256);
+    const given: StoredKey = { ...key("a"), privateKey: bytes.subarray(128, 384), state: "current" };
+    await store.keys.prepare(given);
+    const [stored, ...rest] = await other.keys.list();
+    assert.deepEqual(rest, []);
+    assert.ok(stored);
+    assert.equal(Object.getPrototypeOf(stored.privateKey), Uint8Array.prototype);
+    assert.deepEqual(stored, {
+      ...given,
+      privateKey: Uint8Array.from({ length: 256 }, (_, index) => (index + 128) % 256),
+      state: "prepared",
+    });
+  },
+  "keys: preparing a key again changes nothing": async (store, other) => {
+    await store.keys.prepare(key("a"));
+    assert.equal(await store.keys.promote(fingerprint("a"), undefined, START), true);
+    await other.keys.prepare({ ...key("a"), certificate: "another", createdAt: START + 99 });
+    assert.deepEqual(await store.keys.list(), [{ ...key("a"), state: "current" }]);
+  },
+  "keys: of many who prepare one key at once, all succeed and one key is there": async (store, other) => {
+    await race((contender) => contender.keys.prepare(key("a")), store, other);
+    assert.equal((await store.keys.list()).length, 1);
+  },
+  "keys: are listed newest first": async (store) => {
+    await store.keys.prepare({ ...key("b"), createdAt: START + 2 });
+    await store.keys.prepare({ ...key("c"), createdAt: START + 3 });
+    await store.keys.prepare({ ...key("a"), createdAt: START + 1 });
+    assert.deepEqual(await fingerprints(store), ["c", "b", "a"].map(fingerprint));
+  },
+  "keys: promote makes the next current and archives the one that was": async (store, other) => {
+    await store.keys.prepare({ ...key("a"), createdAt: START + 1 });
+    await store.keys.prepare({ ...key("b"), createdAt: START + 2 });
+    await store.keys.prepare({ ...key("c"), createdAt: START + 3 });
+    assert.equal(await store.keys.promote(fingerprint("a"), undefined, START + 4), true);
+    assert.deepEqual(await states(other), ["prepared", "prepared", "current"]);
+    assert.equal(await other.keys.promote(fingerprint("b"), fingerprint("a"), START + 5), true);
+    assert.deepEqual(await states(store), ["prepared", "current", "archived"]);
+  },
+  "keys: promote changes nothing if another key is current, or the next is not prepared": async (store) => {
+    for (const name of ["a", "b", "c"]) await store.keys.prepare(key(name));
+    const refuses = async (next: string, expected: string | undefined): Promise<void> => {
+      const before = await store.keys.list();
+      const [a, b] = [fingerprint(next), expected === undefined ? undefined : fingerprint(expected)];
+      assert.equal(await store.keys.promote(a, b, START), false, `promote ${next}, expecting ${expected ?? "none"}`);
+      assert.deepEqual(await store.keys.list(), before);
+    };
+    await refuses("a", "b");
+    await refuses("a", "a");
+    await refuses("unknown", undefined);
+    assert.equal(await store.keys.promote(fingerprint("a"), undefined, START), true);
+    await refuses("b", undefined);
+    await refuses("b", "b");
+    await refuses("b", "unknown");
+    await refuses("a", "a");
+    assert.equal(await store.keys.promote(fingerprint("b"), fingerprint("a"), START), true);
+    await refuses("a", "b");
+    await refuses("b", "b");
+    await refuses("c", "a");
+  },
+  "keys: of many who promote the first key at once, one succeeds": async (store, other) => {
+    await store.keys.prepare(key("a"));
+    const won = await race((contender) => contender.keys.promote(fingerprint("a"), undefined, START), store, other);
+    assert.equal(won.filter(Boolean).length, 1);
+  },
+  "keys: of many who promote different keys over one at once, one succeeds": async (store, other) => {
+    await store.keys.prepare(key("old"));
+    await store.keys.promote(fingerprint("old"), undefined, START);
+    for (let index = 0; index < CONTENDERS; index += 1) await store.keys.prepare(key(`new ${index}`));
+    const won = await race(
+      (contender, index) => contender.keys.promote(fingerprint(`new ${index}`), fingerprint("old"), START + 1),
+      store,
+      other,
+    );
+    assert.equal(won.filter(Boolean).length, 1);
+    const current = (await store.keys.list()).filter(({ state }) => state === "current");
+    assert.deepEqual(
+      current.map((one) => one.fingerprint),
+      [fingerprint(`new ${won.indexOf(true)}`)],
+    );
+    assert.equal((await store.keys.list()).filter(({ state }) => state === "archived").length, 1);
+  },
+  "SEC-050 keys: revoke forgets the private half of a key and keeps the rest, for everybody": async (store, other) => {
+    await store.keys.prepare({ ...key("a"), createdAt: START + 1 });
+    await store.keys.promote(fingerprint("a"), undefined, START + 1);
+    await store.keys.prepare({ ...key("b"), createdAt: START + 2 });
+    await store.keys.promote(fingerprint("b"), fingerprint("a"), START + 2);
+    await store.keys.prepare({ ...key("c"), createdAt: START + 3 });
+    await store.keys.revoke(fingerprint("a"));
+    await other.keys.revoke(fingerprint("c"));
+    for (const one of [store, other]) {
+      assert.deepEqual(await one.keys.list(), [
+        { ...key("c"), createdAt: START + 3, state: "revoked", privateKey: new Uint8Array() },
+        { ...key("b"), createdAt: START + 2, state: "current" },
+        { ...key("a"), createdAt: START + 1, state: "revoked", privateKey: new Uint8Array() },
+      ]);
+    }
+  },
+  "SEC-050 keys: a revoked key never comes back": async (store, other) => {
+    for (const name of ["a", "b"]) await store.keys.prepare(key(name));
+    await store.keys.revoke(fingerprint("a"));
+    const before = await store.keys.list();
+    assert.equal(await other.keys.promote(fingerprint("a"), undefined, START), false);
+    await other.keys.prepare(key("a"));
+    await store.keys.revoke(fingerprint("a"));
+    await store.keys.prune(0, START + 9 * DAY_MS);
+    assert.deepEqual(
+      await store.keys.list(),
+      before.filter(({ state }) => state === "revoked"),
+    );
+    assert.equal(await store.keys.promote(fingerprint("a"), undefined, START), false);
+  },
+  "SEC-050 keys: the current key cannot be revoked": async (store, other) => {
+    await store.keys.prepare(key("a"));
+    await store.keys.promote(fingerprint("a"), undefined, START);
+    await assert.rejects(other.keys.revoke(fingerprint("a")), { code: "MNET_CONFIG_INVALID", option: "fingerprint" });
+    assert.deepEqual(await store.keys.list(), [{ ...key("a"), state: "current" }]);
+  },
+  "keys: revoking an unknown key changes nothing": async (store) => {
+    await store.keys.prepare(key("a"));
+    for (const name of ["b", ...HOSTILE_TEXTS]) await store.keys.revoke(fingerprint(name));
+    assert.deepEqual(await store.keys.list(), [key("a")]);
+  },
+  "SEC-050 keys: where one promotes a key and one revokes it at once, one succeeds": async (store, other) => {
+    for (let turn = 0; turn < 10; turn += 1) {
+      const name = `${turn}`;
+      await store.keys.prepare({ ...key(name), createdAt: START + turn });
+      const expected = (await store.keys.list()).find(({ state }) => state === "current")?.fingerprint;
+      const promote = (): Promise<boolean> => other.keys.promote(fingerprint(name), expected, START);
+      const revoke = (): Promise<boolean> =>
+        store.keys.revoke(fingerprint(name)).then(
+          () => true,
+          () => false,
+        );
+      const [one, two] = await Promise.all(turn % 2 === 0 ? [promote(), revoke()] : [revoke(), promote()]);
+      assert.notEqual(one, two);
+      const [newest] = await store.keys.list();
+      const isPromoted = turn % 2 === 0 ? one : two;
+      assert.equal(newest?.state, isPromoted ? "current" : "revoked");
+      assert.equal(newest.privateKey.length, isPromoted ? 5 : 0);
+    }
+  },
+  "keys: prune forgets archived keys beyond the newest, and no others": async (store, other) => {
+    let current: Fingerprint | undefined;
+    for (const [index, name] of ["a", "b", "c", "d", "e", "f"].entries()) {
+      await store.keys.prepare({ ...key(name), createdAt: START + index });
+      assert.equal(await store.keys.promote(fingerprint(name), current, START + index), true);
+      current = fingerprint(name);
+    }
+    await store.keys.prepare({ ...key("g"), createdAt: START + 9 });
+    await store.keys.revoke(fingerprint("b"));
+    const left = async (): Promise<readonly Fingerprint[]> => fingerprints(other);
+    await store.keys.prune(9, START + 9);
+    await store.keys.prune(4, START + 9);
+    assert.deepEqual(await left(), ["g", "f", "e", "d", "c", "b", "a"].map(fingerprint));
+    await store.keys.prune(3, START + 9);
+    assert.deepEqual(await left(), ["g", "f", "e", "d", "c", "b"].map(fingerprint));
+    await other.keys.prune(1, START + 9);
+    assert.deepEqual(await left(), ["g", "f", "e", "b"].map(fingerprint));
+    await store.keys.prune(0, START + 9);
+    assert.deepEqual(await left(), ["g", "f", "b"].map(fingerprint));
+    assert.deepEqual(await states(store), ["prepared", "current", "revoked"]);
+  },
+  "keys: prune forgets prepared keys that are older than a day": async (store, other) => {
+    await store.keys.prepare({ ...key("a"), createdAt: START });
+    await store.keys.prepare({ ...key("b"), createdAt: START + 1 });
+    await store.keys.promote(fingerprint("b"), undefined, START + 1);
+    await store.keys.prepare({ ...key("c"), createdAt: START + 1 });
+    await store.keys.prune(3, START + DAY_MS);
+    assert.deepEqual(await fingerprints(other), ["c", "b", "a"].map(fingerprint));
+    await other.keys.prune(3, START + DAY_MS + 1);
+    assert.deepEqual(await fingerprints(store), ["c", "b"].map(fingerprint));
+    assert.equal(await store.keys.promote(fingerprint("a"), fingerprint("b"), START), false);
+  },
+  "keys: a key that is promoted while others prune is there, or was not promoted": async (store, other) => {
+    await store.keys.prepare(key("a"));
+    const won = await race(
+      async (contender, index) => {
+        if (index === CONTENDERS / 2) return contender.keys.promote(fingerprint("a"), undefined, START);
+        await contender.keys.prune(3, START + 2 * DAY_MS);
+        return false;
+      },
+      store,
+      other,
+    );
+    assert.deepEqual(await states(store), won.includes(true) ? ["current"] : []);
+  },
+  "keys: what a caller does to its copy does not reach the store": async (store) => {
+    const given = key("a");
+    await store.keys.prepare(given);
+    given.privateKey.fill(0);
+    const [first] = await store.keys.list();
+    first?.privateKey.fill(0);
+    assert.deepEqual(await store.keys.list(), [key("a")]);
+  },
+};
+
+const states = async (store: Store): Promise<readonly StoredKey["state"][]> =>
+  (await store.keys.list()).map(({ state }) => state);

@@ -1,0 +1,20 @@
+import { test } from "vitest";
+import type { Store } from "../../src/host/store.ts";
+import { openStore } from "../../src/stores/open-store.ts";
+import { storeContract } from "../../src/testing/store-contract.ts";
+import { ENGINES, onEngines } from "./engines.ts";
+
+onEngines("store contract", ["memory", ...ENGINES.sql], (engine) => {
+  const places = new Map<string, { readonly url: string; readonly store: Store }>();
+  const cases = storeContract(async (place) => {
+    const known = places.get(place);
+    if (known && engine.name === "memory") return known.store;
+    const url = known?.url ?? (await engine.database());
+    const store = openStore(url, { maxConnections: 5 });
+    // Nobody but its administrator makes a server's database ready.
+    if (!known && engine.server) await store.migrate();
+    places.set(place, { url, store });
+    return store;
+  });
+  for (const { name, run } of cases) test(name, run);
+});
