@@ -473,6 +473,7 @@ describe("settings", () => {
       clock: "tolerant",
       expiredKey: "warn",
       profile: "automatic",
+      maxEnrolments: 10_000,
       strictAlgorithms: false,
       exportFields: ["city", "country", "lang", "timezone", "description"],
       importFields: ["city", "country", "lang", "timezone", "description"],
