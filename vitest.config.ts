@@ -15,8 +15,8 @@ export default defineConfig({
   test: {
     environment: "node",
     include: ["test/**/*.test.ts"],
-    // They want database servers: vitest.servers.config.ts.
-    exclude: ["test/servers/**"],
+    // They want database servers or a browser: vitest.servers.config.ts, vitest.browser.config.ts.
+    exclude: ["test/servers/**", "test/browser/**"],
     testTimeout: 20_000,
     hookTimeout: 60_000,
     reporters: ["default", "./test/support/covered-ids-reporter.ts"],

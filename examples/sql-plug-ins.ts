@@ -22,7 +22,8 @@ const SCHEMA = `
     id integer primary key, home_id integer not null default 0, home text, username text not null, email text not null,
     first_name text not null, last_name text not null, city text, about text, can_roam integer not null default 0,
     unique (home_id, username));
-  create table if not exists web_sessions (sid text primary key, user_id integer not null, seen_at integer not null);`;
+  create table if not exists web_sessions (
+    sid text primary key, user_id integer, data text not null default '{}', seen_at integer not null);`;
 
 export function openDatabase(file: string): Database.Database {
   const db = new Database(file);
@@ -81,7 +82,11 @@ export function sqlSessions(db: Database.Database): BrowserSessions {
       // Always a fresh id: whoever knew the old one must not be logged in now.
       db.prepare("delete from web_sessions where sid = ?").run(sidOf(browser));
       const sid = randomBytes(20).toString("hex");
-      db.prepare("insert into web_sessions values (?, ?, ?)").run(sid, Number(account.id), Date.now());
+      db.prepare("insert into web_sessions (sid, user_id, seen_at) values (?, ?, ?)").run(
+        sid,
+        Number(account.id),
+        Date.now(),
+      );
       browser.appendHeader("set-cookie", `sid=${sid}; Path=/; HttpOnly; SameSite=Lax; Secure`);
       return { id: sid, accountId: account.id };
     },

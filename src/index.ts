@@ -5,12 +5,14 @@
  */
 export type { Clock } from "./core/clock.ts";
 export {
+  ArchiveError,
   CallError,
   ConfigError,
   EnrolmentError,
   EnvelopeError,
   KeyError,
   MnetError,
+  MoodleImportError,
   PeerError,
   RemoteFault,
   SsoError,
@@ -31,7 +33,7 @@ export { createHost } from "./create-host.ts";
 export { defineService, type ServiceDefinition } from "./host/define-service.ts";
 export { Fault } from "./host/fault.ts";
 export type { HostOptions, KeyOptions, NetworkOptions } from "./host/host-options.ts";
-export type { CallOptions, Host, HostWith, RawCallOptions } from "./host/host.ts";
+export type { CallOptions, Host, HostHealth, HostWith, RawCallOptions } from "./host/host.ts";
 export type { HttpRequest, HttpResponse } from "./host/http.ts";
 export type { Keys, RotationOutcome, RotationReport } from "./host/key-administration.ts";
 export type { LogEntry, LogFilter } from "./host/log-store.ts";
@@ -42,6 +44,7 @@ export type { IncomingCall, Service } from "./host/service.ts";
 export type { TrustedMachine } from "./host/trusted-machines.ts";
 export { t, type Infer, type WireType } from "./host/wire-type.ts";
 export type { OwnKey } from "./keys/key-ring.ts";
+export type { KeyWrapper } from "./keys/key-wrapper.ts";
 export type { PeerPreview } from "./peer/peer-preview.ts";
 export type { EffectiveSettings, PeerSettings, PeerSettingsChange } from "./peer/peer-settings.ts";
 export type { PeerFilter } from "./peer/peer-store.ts";
@@ -71,6 +74,7 @@ export type {
   RemoteEnrolmentEntry,
 } from "./services/enrolment/remote-enrolment.ts";
 export type { SsoOptions, SsoPage } from "./services/sso/options.ts";
-export { sso, type AccessList, type NetworkLink, type NetworkSession, type Sso } from "./services/sso/sso.ts";
+export type { AccessList, NetworkSession, SsoAdministration } from "./services/sso/administration.ts";
+export { sso, type NetworkLink, type Sso } from "./services/sso/sso.ts";
 export type { TlsLevel, Transport, TransportRequest, TransportResponse } from "./transport/transport.ts";
 export type { XmlRpcValue } from "./xmlrpc/value.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 export type { LogEntry, LogFilter, LogStore } from "./host/log-store.ts";
+export type { StoreRecord } from "./host/store-record.ts";
 export type { Store } from "./host/store.ts";
 export type { KeyStore, StoredKey } from "./keys/key-store.ts";
 export type { PeerFilter, PeerRecord, PeerStore } from "./peer/peer-store.ts";

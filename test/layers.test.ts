@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 
 /** The folders of src from bottom to top: each imports from itself and from those before it. */
 const LAYERS =
-  "core crypto xml xmlrpc envelope keys transport peer plug-ins service-stores host services stores adapters testing conformance cli".split(
+  "core crypto xml xmlrpc envelope keys transport peer plug-ins service-stores host services stores moving adapters testing conformance cli".split(
     " ",
   );
 /** The files at the root of src that a folder may import, beside what is below it. Others are for users only. */

@@ -51,6 +51,7 @@ const MESSAGES: { readonly [T in keyof EventMap]: (event: EventOf<T>) => string 
       ? `the key of ${peerOf(event)} expired ${days(-event.daysLeft)} ago`
       : `the key of ${peerOf(event)} expires in ${days(event.daysLeft)}`,
   "key.created": (event) => `made our first key: ${event.fingerprint}`,
+  "key.rewrapped": (event) => `encrypted ${event.keys} private key(s) in the store anew`,
   "key.rotated": (event) => `made a new key of ours: ${event.to}`,
   "key.revoked": (event) => `revoked a key of ours (${event.reason}): ${event.fingerprint}`,
   "sso.jumped": (event) => `sent account ${event.accountId} to ${peerOf(event)}`,

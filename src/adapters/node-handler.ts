@@ -67,7 +67,12 @@ async function answer(host: Host, req: IncomingMessage, res: ServerResponse, nex
     else res.writeHead(404, { "content-type": "text/plain; charset=utf-8" }).end("Not found\n");
     return;
   }
-  res.writeHead(response.status, response.headers.flat());
+  // One by one: `writeHead` would put our cookies in the place of those that the application has set meanwhile.
+  for (const [name, value] of response.headers) {
+    if (name === "set-cookie") res.appendHeader(name, value);
+    else res.setHeader(name, value);
+  }
+  res.writeHead(response.status);
   res.end(req.method === "HEAD" ? undefined : response.body);
 }
 

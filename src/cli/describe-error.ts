@@ -11,6 +11,7 @@ const HINTS: { readonly [code in MnetErrorCode]?: string } = {
   MNET_TRANSPORT_NOT_MNET: "is networking switched on at the site?",
   MNET_KEY_NOT_FOR_WWWROOT: "give the site's wwwroot exactly as the site itself writes it.",
   MNET_PEER_CLOCK_AHEAD: "set both clocks by NTP; more than 15 seconds ahead is refused.",
+  MNET_STORE_KEY_WRONG: "give the passphrase in MNET_KEY or with --key-file; the one before in MNET_OLD_KEY.",
   MNET_STORE_UNAVAILABLE: "does the server run, may this user write there, and is the disk full?",
 };
 

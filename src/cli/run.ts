@@ -5,14 +5,19 @@ import { demoCommand } from "./demo/demo-command.ts";
 import { describeError } from "./describe-error.ts";
 import { EXIT, type ExitCode } from "./exit-code.ts";
 import { inspectCommand } from "./inspect/inspect-command.ts";
+import { accessCommand } from "./site/access-command.ts";
 import { coursesCommand, enrolCommand, enrolmentsCommand, unenrolCommand } from "./site/enrolment-commands.ts";
 import { callCommand } from "./site/call-command.ts";
+import { exportCommand } from "./site/export-command.ts";
+import { importCommand } from "./site/import-command.ts";
+import { importMoodleCommand } from "./site/import-moodle-command.ts";
 import { keysCommand } from "./site/keys-command.ts";
 import { logCommand } from "./site/log-command.ts";
 import { maintainCommand } from "./site/maintain-command.ts";
 import { migrateCommand } from "./site/migrate-command.ts";
 import { peersCommand } from "./site/peers-command.ts";
 import { servicesCommand } from "./site/services-command.ts";
+import { sessionsCommand } from "./site/sessions-command.ts";
 import { statsCommand } from "./site/stats-command.ts";
 import { syncCommand } from "./site/sync-command.ts";
 import { UsageError } from "./usage-error.ts";
@@ -51,6 +56,8 @@ export async function run(argv: readonly string[], io: CliIo): Promise<ExitCode>
     inspectCommand,
     peersCommand,
     servicesCommand,
+    accessCommand,
+    sessionsCommand,
     keysCommand,
     coursesCommand,
     enrolmentsCommand,
@@ -61,6 +68,9 @@ export async function run(argv: readonly string[], io: CliIo): Promise<ExitCode>
     logCommand,
     statsCommand,
     maintainCommand,
+    exportCommand,
+    importCommand,
+    importMoodleCommand,
     migrateCommand,
   ];
   for (const make of commands) {

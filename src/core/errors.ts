@@ -286,9 +286,40 @@ export class StoreError extends MnetError {
     | "MNET_STORE_MIGRATION_NEEDED"
     | "MNET_STORE_TOO_NEW"
     | "MNET_STORE_INCOMPLETE"
+    | "MNET_STORE_NOT_EMPTY"
     | "MNET_STORE_KEY_WRONG";
 
   constructor(code: StoreError["code"], message: string, details?: ErrorDetails) {
+    super(message, details);
+    this.code = code;
+  }
+}
+
+/** A backup that cannot be restored. Nothing was imported. */
+export class ArchiveError extends MnetError {
+  override readonly name = "ArchiveError";
+  readonly code:
+    | "MNET_ARCHIVE_MALFORMED"
+    | "MNET_ARCHIVE_VERSION"
+    | "MNET_ARCHIVE_INCOMPLETE"
+    | "MNET_ARCHIVE_TAMPERED"
+    | "MNET_ARCHIVE_PASSPHRASE_WRONG";
+  /** Which line of the archive, from 1, where it is one. */
+  declare readonly line?: number;
+
+  constructor(code: ArchiveError["code"], message: string, details: ErrorDetails & { line?: number | undefined } = {}) {
+    super(message, details);
+    this.code = code;
+    if (details.line !== undefined) this.line = details.line;
+  }
+}
+
+/** A Moodle's database that cannot be taken over. Nothing was imported. */
+export class MoodleImportError extends MnetError {
+  override readonly name = "MoodleImportError";
+  readonly code: "MNET_MOODLE_TABLES_MISSING" | "MNET_MOODLE_NETWORKING_UNUSED" | "MNET_MOODLE_KEYS_UNREADABLE";
+
+  constructor(code: MoodleImportError["code"], message: string, details?: ErrorDetails) {
     super(message, details);
     this.code = code;
   }
@@ -306,7 +337,9 @@ export type AnyMnetError =
   | RemoteFault
   | SsoError
   | EnrolmentError
-  | StoreError;
+  | StoreError
+  | ArchiveError
+  | MoodleImportError;
 
 /** Every code that an error of this library can have. */
 export type MnetErrorCode = AnyMnetError["code"];

@@ -60,6 +60,8 @@ export interface EventMap {
   "key.created": { fingerprint: Fingerprint };
   /** We have a new key; the old one opens late messages. */
   "key.rotated": { from: Fingerprint; to: Fingerprint };
+  /** So many of our private keys are stored encrypted with another key than before, or no longer plain (SEC-051). */
+  "key.rewrapped": { keys: number };
   /** A key of ours opens nothing any more. */
   "key.revoked": { fingerprint: Fingerprint; reason: string };
   /** A user of ours was sent to a peer with a token. */

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { inspect } from "node:util";
 import { ConfigError } from "./errors.ts";
 
@@ -21,6 +22,23 @@ export class Secret {
       throw new ConfigError("MNET_CONFIG_MISSING", `The environment variable ${name} is not set.`, { option: name });
     }
     return new Secret(value);
+  }
+
+  /**
+   * Reads a file as systemd, Docker and Kubernetes give secrets; one line end at its end does not count. Throws
+   * `MNET_CONFIG_MISSING` when it cannot be read or is empty.
+   */
+  static fromFile(path: string): Secret {
+    let value = "";
+    let cause: unknown;
+    try {
+      value = readFileSync(path, "utf8").replace(/\r?\n$/, "");
+    } catch (error) {
+      cause = error;
+    }
+    if (value !== "") return new Secret(value);
+    const why = cause === undefined ? "is empty" : "cannot be read";
+    throw new ConfigError("MNET_CONFIG_MISSING", `The file ${path} ${why}.`, { option: path, cause });
   }
 
   /** The value itself. */

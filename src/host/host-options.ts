@@ -4,7 +4,10 @@ import { ConfigError } from "../core/errors.ts";
 import type { Observer } from "../core/events.ts";
 import type { Wwwroot } from "../core/ids.ts";
 import { DEFAULT_LIMITS, type Limits } from "../core/limits.ts";
+import { Secret } from "../core/secret.ts";
 import { DEFAULT_KEY_POLICY, type KeyPolicy } from "../keys/key-ring.ts";
+import type { KeyWrapper } from "../keys/key-wrapper.ts";
+import { KeyWrapping } from "../keys/key-wrapping.ts";
 import { PEER_SETTINGS } from "../peer/check-options.ts";
 import type { PeerSettings } from "../peer/peer-settings.ts";
 import type { ReplayStore } from "../peer/replay-store.ts";
@@ -26,6 +29,13 @@ export interface KeyOptions {
   readonly generations?: number | undefined;
   /** 2048 (default) to 4096. */
   readonly modulusBits?: number | undefined;
+  /**
+   * Encrypts private keys in the store: a passphrase of at least 12 characters, or a KMS (SEC-051). Default: none.
+   * `createHost` encrypts what is there plain or with one of `decryptAlsoWith`; see docs/keys-at-rest.md.
+   */
+  readonly encryptWith?: Secret | KeyWrapper | undefined;
+  /** What keys in the store may be encrypted with besides, until nobody needs it any more. Default none. */
+  readonly decryptAlsoWith?: readonly (Secret | KeyWrapper)[] | undefined;
 }
 
 /** How other sites are reached. */
@@ -115,6 +125,9 @@ export interface HostConfiguration {
   readonly replay: ReplayStore;
   readonly services: readonly Service[];
   readonly keys: KeyPolicy;
+  readonly keyWrapping: KeyWrapping;
+  /** Private keys that are stored otherwise are to be encrypted at the start. */
+  readonly encryptsKeys: boolean;
   readonly timeoutMs: number;
   readonly limits: Limits;
   readonly peerDefaults: PeerSettings;
@@ -145,6 +158,13 @@ const object = (method: string) =>
   );
 const callable = v.optional(v.custom((input) => typeof input === "function", "Expected a function"));
 
+const encryption = v.custom<Secret | KeyWrapper>(
+  (input) =>
+    input instanceof Secret ||
+    ["wrap", "unwrap"].every((method) => typeof (input as Record<string, unknown> | null)?.[method] === "function"),
+  "Expected a Secret, or an object with the methods wrap and unwrap",
+);
+
 const strings = v.optional(v.array(v.string()));
 
 const SCHEMA = v.strictObject({
@@ -165,6 +185,8 @@ const SCHEMA = v.strictObject({
       rotateAt: v.optional(v.pipe(v.number(), v.minValue(0.1), v.maxValue(1))),
       generations: integer(0, 7),
       modulusBits: integer(2048, 4096),
+      encryptWith: v.optional(encryption),
+      decryptAlsoWith: v.optional(v.array(encryption)),
     }),
   ),
   network: v.optional(
@@ -222,13 +244,16 @@ export function configure(options: HostOptions): HostConfiguration {
     );
   }
   const { network = {}, transport } = options;
+  const { encryptWith, decryptAlsoWith, ...keyPolicy } = options.keys ?? {};
   return {
     wwwroot: parseWwwroot(options.wwwroot),
     name: options.name,
     store: options.store,
     replay: options.replay ?? options.store.replay,
     services: options.services ?? [],
-    keys: withDefaults(DEFAULT_KEY_POLICY, options.keys),
+    keys: withDefaults(DEFAULT_KEY_POLICY, keyPolicy),
+    keyWrapping: new KeyWrapping({ encryptWith, decryptAlsoWith }),
+    encryptsKeys: encryptWith !== undefined,
     timeoutMs: network.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     limits: withDefaults(DEFAULT_LIMITS, options.limits),
     peerDefaults: options.peerDefaults ?? {},

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { Background } from "../core/background.ts";
 import { MAXIMUM_DELAY_MS } from "../core/clock.ts";
-import { ConfigError } from "../core/errors.ts";
+import { ConfigError, MnetError, type MnetErrorCode } from "../core/errors.ts";
 import type { Observer } from "../core/events.ts";
 import type { Wwwroot } from "../core/ids.ts";
 import { listing, type Listing } from "../core/listing.ts";
@@ -57,6 +57,16 @@ export interface RawCallOptions extends CallOptions {
   readonly unchecked?: boolean | undefined;
 }
 
+/** What a readiness probe asks. */
+export interface HostHealth {
+  /** The store answers and the host is not closing: this process can be sent requests. */
+  readonly isReady: boolean;
+  /** `"ok"`, or the code of what the store fails with. */
+  readonly store: "ok" | MnetErrorCode;
+  /** Whether `close` was called. */
+  readonly isClosing: boolean;
+}
+
 /** Our site. Everything hangs on it; nothing is global. */
 export interface Host extends AsyncDisposable {
   /** Our identity. */
@@ -83,12 +93,14 @@ export interface Host extends AsyncDisposable {
 
   /**
    * Web-standard door, for Hono and others. 404 for what is not MNet's. `context` reaches the browser-session plug-in as
-   * `browser.raw.context`.
+   * `browser.raw.context`; it may be left out only where nothing wants one.
    */
   fetch<Context = unknown>(
     this: Host & { readonly sso?: WantsExchange<FetchExchange<Context>> },
     request: Request,
-    connection?: { readonly remoteAddress?: string | undefined; readonly context?: Context },
+    ...connection: unknown extends Context
+      ? [connection?: { readonly remoteAddress?: string | undefined; readonly context?: Context }]
+      : [connection: { readonly remoteAddress?: string | undefined; readonly context: Context }]
   ): Promise<Response>;
   /** The door that adapters use. `undefined`: not MNet's, give it to the next handler. */
   handle(request: HttpRequest): Promise<HttpResponse | undefined>;
@@ -114,6 +126,11 @@ export interface Host extends AsyncDisposable {
    */
   maintain(options?: CallOptions): Promise<MaintenanceReport>;
   /**
+   * Whether this process can serve, for a readiness probe. Asks the store; never rejects, and is bounded by how long the
+   * store waits for its server.
+   */
+  health(): Promise<HostHealth>;
+  /**
    * Takes no new calls, waits for those in flight (default 10,000 ms), aborts them, and closes the store and the
    * transport. After that everything throws `MNET_HOST_CLOSED`.
    */
@@ -137,7 +154,10 @@ const EVERY_SERVICE: ServiceCatalogue = { serves: () => true, knows: () => true,
 export async function startHost(
   options: HostOptions,
   systemMethods: (parts: SystemParts) => ReadonlyMap<string, SystemMethod>,
-  { knowsEveryService = false }: { readonly knowsEveryService?: boolean } = {},
+  {
+    knowsEveryService = false,
+    rewrapsKeys = true,
+  }: { readonly knowsEveryService?: boolean; readonly rewrapsKeys?: boolean } = {},
 ): Promise<Host> {
   const configuration = configure(options);
   const { wwwroot, name, store, clock, limits, timeoutMs, transport, random, hidePeers, enabled } = configuration;
@@ -187,7 +207,14 @@ export async function startHost(
   const machines = new TrustedMachines(configuration.trustedMachines, serves);
   await store.open();
 
-  const keys = new KeyRing({ store: store.keys, site: { wwwroot, name }, policy: configuration.keys, clock, emit });
+  const keys = new KeyRing({
+    store: store.keys,
+    wrapping: configuration.keyWrapping,
+    site: { wwwroot, name },
+    policy: configuration.keys,
+    clock,
+    emit,
+  });
   const ownCertificate = async (): Promise<string> => (await keys.active()).current.certificate.pem;
   const peerStore = withEffectiveSettings(store.peers, peerDefaults);
   const directory = new PeerDirectory({
@@ -417,6 +444,15 @@ export async function startHost(
     return (closed ??= shutDown(patience));
   }
 
+  async function storeHealth(): Promise<HostHealth["store"]> {
+    try {
+      await store.peers.generation();
+      return "ok";
+    } catch (error) {
+      return MnetError.is(error) ? error.code : "MNET_STORE_UNAVAILABLE";
+    }
+  }
+
   async function shutDown(patience: number): Promise<void> {
     stopMaintenance();
     strangers?.stop();
@@ -435,6 +471,7 @@ export async function startHost(
   }
 
   try {
+    if (configuration.encryptsKeys && rewrapsKeys) await keys.rewrap();
     // The first key is durable before anything can ask for it.
     await keys.active();
   } catch (error) {
@@ -457,12 +494,13 @@ export async function startHost(
         requireEnabled();
         return work.run((signal) => ownKeys.rotate({ ...options, signal }), options?.signal);
       },
+      rewrap: () => work.withStore(() => ownKeys.rewrap()),
       revoke: (fingerprint, options) =>
         work.run((signal) => ownKeys.revoke(fingerprint, { ...options, signal }), undefined),
     },
     call: call as Host["call"],
     handle,
-    fetch: (request, connection) => answerFetch(handle, request, connection),
+    fetch: (request, ...[connection]) => answerFetch(handle, request, connection),
     observe: (observer) => events.observe(observer),
     log(filter) {
       const view = logView(store.log, events, filter);
@@ -470,6 +508,11 @@ export async function startHost(
     },
     stats: (peer) => work.withStore(() => statistics.of(peer)),
     maintain: (maintainOptions) => work.run((signal) => maintenance.run(signal), maintainOptions?.signal),
+    async health() {
+      const health = await storeHealth();
+      const isClosing = closed !== undefined;
+      return { isReady: health === "ok" && !isClosing, store: health, isClosing };
+    },
     close: async (closeOptions) => close(closeOptions),
     [Symbol.asyncDispose]: async () => close(),
   };

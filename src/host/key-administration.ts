@@ -47,6 +47,13 @@ export interface Keys {
     readonly signal?: AbortSignal | undefined;
   }): Promise<RotationReport>;
   /**
+   * Encrypts every private key in the store with `keys.encryptWith`, as the start of a host does; without that option,
+   * stores them plain. For a store whose keys are encrypted with something of `keys.decryptAlsoWith`.
+   *
+   * @returns how many were stored otherwise. Throws `MNET_STORE_KEY_WRONG`.
+   */
+  rewrap(): Promise<number>;
+  /**
    * For a stolen key: it never opens anything again. Rotates first if it is the current one (SEC-050). Peers that know us
    * by a revoked key only have to fetch the new one by hand.
    *
@@ -96,6 +103,7 @@ export function createKeys({
       return { ...peerKey(certificate), state: "current" };
     },
     all: () => ring.all(),
+    rewrap: () => ring.rewrap(),
 
     async rotate({ dryRun = false, signal } = {}) {
       signal?.throwIfAborted();

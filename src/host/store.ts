@@ -9,6 +9,7 @@ import type { RunStore } from "../service-stores/run-store.ts";
 import type { SessionStore } from "../service-stores/session-store.ts";
 import type { TokenStore } from "../service-stores/token-store.ts";
 import type { LogStore } from "./log-store.ts";
+import type { StoreRecord } from "./store-record.ts";
 
 /**
  * Where a host keeps what is MNet's: all concerns of one database.
@@ -43,6 +44,15 @@ export interface Store {
   migrate(): Promise<{ readonly applied: readonly string[] }>;
   /** The SQL that `migrate` would run. */
   pendingMigrations(): Promise<readonly { readonly name: string; readonly sql: string }[]>;
+  /**
+   * Fills an empty store: all records, with their ids and versions, or none, whether the source fails half way or the
+   * process dies. Peers that are added later get higher ids. In the order in which they come; a peer's `courses` come before
+   * its `enrolments`, and nothing comes twice. Holds no more than a page of the records in memory, where the engine can.
+   *
+   * Throws `MNET_STORE_NOT_EMPTY`, and changes nothing, if there is a key, a peer or a box for All Hosts; and whatever the
+   * source throws.
+   */
+  restore(records: AsyncIterable<StoreRecord>): Promise<void>;
   /** Ends all connections. */
   close(): Promise<void>;
 }

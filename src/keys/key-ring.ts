@@ -8,6 +8,7 @@ import { KeyPair } from "../crypto/key-pair.ts";
 import { decryptMessage, type DecryptedMessage, type EncryptedMessage } from "../envelope/encrypted-message.ts";
 import { generateKeyPair, type GeneratedKeyPair } from "./generate-key-pair.ts";
 import type { KeyStore, StoredKey } from "./key-store.ts";
+import { KeyWrapping } from "./key-wrapping.ts";
 import { peerKey } from "./peer-key.ts";
 
 /** How our own keys are made and kept. */
@@ -54,6 +55,7 @@ const RETIREMENT_MARGIN_MS = 60_000;
 /** Our own key pairs: makes the first one, knows the current one and those that still open late messages. */
 export class KeyRing {
   readonly #store: KeyStore;
+  readonly #wrapping: KeyWrapping;
   readonly #site: { readonly wwwroot: string; readonly name: string };
   readonly #policy: KeyPolicy;
   readonly #clock: Clock;
@@ -64,12 +66,15 @@ export class KeyRing {
 
   constructor(options: {
     readonly store: KeyStore;
+    /** How private keys are stored. Default: plain. */
+    readonly wrapping?: KeyWrapping;
     readonly site: { readonly wwwroot: string; readonly name: string };
     readonly policy: KeyPolicy;
     readonly clock: Clock;
     readonly emit: Emit;
   }) {
     this.#store = options.store;
+    this.#wrapping = options.wrapping ?? new KeyWrapping();
     this.#site = options.site;
     this.#policy = options.policy;
     this.#clock = options.clock;
@@ -126,6 +131,25 @@ export class KeyRing {
     return stored.flatMap((key) => (key.state === "prepared" ? [] : [this.#ownKey(key, key.state)]));
   }
 
+  /**
+   * Stores every private key as the next one will be: encrypted with what encrypts now, which may be new, or none so far
+   * (SEC-051). Safe beside other processes that do the same.
+   *
+   * @returns how many were stored otherwise. Throws `MNET_STORE_KEY_WRONG` at the first that cannot be read.
+   */
+  async rewrap(): Promise<number> {
+    let keys = 0;
+    for (const { fingerprint, privateKey: stored, state } of await this.#store.list()) {
+      if (state === "revoked") continue;
+      const { privateKey, isUpToDate } = await this.#wrapping.unwrap(stored, fingerprint);
+      if (isUpToDate) continue;
+      const wrapped = await this.#wrapping.wrap(privateKey, fingerprint);
+      if (await this.#store.rewrap(fingerprint, stored, wrapped)) keys += 1;
+    }
+    if (keys > 0) this.#emit({ type: "key.rewrapped", level: "info", keys });
+    return keys;
+  }
+
   /** The latest moment at which a request that was sealed for this key may still be served. */
   retiredAt({ notAfter }: Certificate): Date {
     return new Date(notAfter.getTime() + RETIREMENT_MARGIN_MS);
@@ -167,7 +191,7 @@ export class KeyRing {
 
   /** The certificate that is current in the store, expired or not: what is about to be replaced need not be good. */
   async #stored(): Promise<Certificate> {
-    const { current } = this.#read(await this.#list()) ?? (await this.#fresh());
+    const { current } = (await this.#read(await this.#list())) ?? (await this.#fresh());
     return current.certificate;
   }
 
@@ -196,11 +220,11 @@ export class KeyRing {
   }
 
   async #load(): Promise<ActiveKeys> {
-    const active = this.#read(await this.#list());
+    const active = await this.#read(await this.#list());
     // Moodle, too, rotates when an expired key is wanted (spec 2.4); a host that is maintained does so long before.
     if (active && active.current.certificate.notAfter.getTime() > this.#clock.now()) return active;
     await this.#replace(active?.current.certificate.fingerprint);
-    const replaced = this.#read(await this.#list());
+    const replaced = await this.#read(await this.#list());
     if (!replaced) throw new Error("The key store lost the key that it has just confirmed.");
     return replaced;
   }
@@ -224,16 +248,16 @@ export class KeyRing {
     return stored;
   }
 
-  #read(stored: readonly StoredKey[]): ActiveKeys | undefined {
+  async #read(stored: readonly StoredKey[]): Promise<ActiveKeys | undefined> {
     const current = stored.find(({ state }) => state === "current");
     const archived = stored.filter(({ state }) => state === "archived").slice(0, this.#policy.generations);
     // What is out of use is in nobody's memory.
     const inUse = new Set([current, ...archived].map((key) => key?.fingerprint));
     for (const fingerprint of this.#parsed.keys()) if (!inUse.has(fingerprint)) this.#parsed.delete(fingerprint);
     if (!current) return undefined;
-    const pair = this.#parse(current);
+    const pair = await this.#parse(current);
     this.#requireOurs(pair.certificate);
-    return { current: pair, archived: archived.map((key) => this.#parse(key)) };
+    return { current: pair, archived: await Promise.all(archived.map((key) => this.#parse(key))) };
   }
 
   /**
@@ -251,7 +275,7 @@ export class KeyRing {
       notAfter: new Date(now + this.#policy.lifetimeMs),
     });
     // A clock that was set back must not make the new key look like the oldest, which the archive drops first.
-    const key = storedKey(generated, Math.max(now, this.#newestAt + 1));
+    const key = await this.#storedKey(generated, Math.max(now, this.#newestAt + 1));
     await this.#store.prepare(key);
     // If another process was faster, its key is the one, and ours was never shown to anybody.
     const isOurs = await this.#store.promote(key.fingerprint, expected, now);
@@ -266,16 +290,19 @@ export class KeyRing {
     return isOurs;
   }
 
-  #parse(key: StoredKey): KeyPair {
-    let pair = this.#parsed.get(key.fingerprint);
-    if (!pair) {
-      pair = KeyPair.parse({
-        certificate: key.certificate,
-        privateKey: Buffer.from(key.privateKey).toString("utf8"),
-      });
-      this.#parsed.set(key.fingerprint, pair);
-    }
+  async #parse({ fingerprint, certificate, privateKey: stored }: StoredKey): Promise<KeyPair> {
+    const known = this.#parsed.get(fingerprint);
+    if (known) return known;
+    const { privateKey } = await this.#wrapping.unwrap(stored, fingerprint);
+    const pair = KeyPair.parse({ certificate, privateKey });
+    this.#parsed.set(fingerprint, pair);
     return pair;
+  }
+
+  async #storedKey({ certificate, privateKey }: GeneratedKeyPair, createdAt: number): Promise<StoredKey> {
+    const { fingerprint } = KeyPair.parse({ certificate, privateKey }).certificate;
+    const wrapped = await this.#wrapping.wrap(privateKey, fingerprint);
+    return { fingerprint, certificate, privateKey: wrapped, state: "prepared", createdAt };
   }
 
   #ownKey(key: StoredKey, state: OwnKey["state"]): OwnKey {
@@ -283,15 +310,4 @@ export class KeyRing {
     const certificate = Certificate.parse(key.certificate, { minimumBits: 1024 });
     return { ...peerKey(certificate), state };
   }
-}
-
-function storedKey({ certificate, privateKey }: GeneratedKeyPair, createdAt: number): StoredKey {
-  const pair = KeyPair.parse({ certificate, privateKey });
-  return {
-    fingerprint: pair.certificate.fingerprint,
-    certificate,
-    privateKey: Buffer.from(privateKey, "utf8"),
-    state: "prepared",
-    createdAt,
-  };
 }

@@ -33,6 +33,13 @@ export interface KeyStore {
    * revoked: promote another first. Unknown and revoked keys: no change.
    */
   revoke(fingerprint: Fingerprint): Promise<void>;
+  /**
+   * Stores the private half of a key in another form, only if it is still stored as `expected`. The bytes that were there
+   * are made unreadable as far as the database can.
+   *
+   * @returns `false`, and no change, if it is stored otherwise by now, or the key is unknown or revoked.
+   */
+  rewrap(fingerprint: Fingerprint, expected: Uint8Array, privateKey: Uint8Array): Promise<boolean>;
   /** Forgets archived keys beyond the newest `generations`, and prepared ones that were never promoted and are older than a day. */
   prune(generations: number, now: number): Promise<void>;
 }

@@ -21,14 +21,15 @@ export function localPath(wwwroot: Wwwroot, link: string): LocalPath | undefined
   const path = link.startsWith(`${wwwroot}/`) ? link.slice(wwwroot.length) : link;
   if (!/^\/(?![/\\])/.test(path) || path.length > LONGEST) return undefined;
   // Browsers drop tabs and line feeds, and take a backslash for a slash; other control characters have no business there.
-  if (/[\\\p{Cc}]/u.test(path) || !URL.canParse(wwwroot + path)) return undefined;
-  const { origin, pathname } = new URL(wwwroot);
+  if (/[\\\p{Cc}\p{Cs}]/u.test(path) || !URL.canParse(wwwroot + path)) return undefined;
+  const site = new URL(`${wwwroot}/`);
   const address = new URL(wwwroot + path);
   // Dots are resolved by now, and `%2e` counts as one.
   const stays =
-    address.origin === origin &&
-    address.pathname.startsWith(pathname.endsWith("/") ? pathname : `${pathname}/`) &&
-    !address.pathname.startsWith("//") &&
+    address.origin === site.origin &&
+    address.pathname.startsWith(site.pathname) &&
+    // As a path of its own, two slashes would begin with the name of another site.
+    !address.pathname.startsWith(`${site.pathname}/`) &&
     address.username === "" &&
     address.password === "";
   return stays ? { path, address: address.href } : undefined;

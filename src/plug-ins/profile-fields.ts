@@ -15,6 +15,8 @@ const OPTIONAL = {
   description: 65_536,
 } as const;
 const LONGEST_NAME = 100;
+/** RFC 5321, 4.5.3.1.3, without its brackets. */
+const LONGEST_EMAIL = 254;
 /** Of a column that has no member of its own. */
 const LONGEST_OTHER = 1024;
 /** A site that lists more is not believed the rest. */
@@ -68,7 +70,7 @@ export function importProfile(user: XmlRpcStruct, importFields: readonly string[
   const { description, ...rest } = optional;
   const sites = courseSites(user["myhosts"] ?? null);
   return {
-    email: line(textOf(user["email"]) ?? "", LONGEST_NAME),
+    email: address(textOf(user["email"]) ?? ""),
     firstname: line(textOf(user["firstname"]) ?? "", LONGEST_NAME),
     lastname: line(textOf(user["lastname"]) ?? "", LONGEST_NAME),
     ...rest,
@@ -111,6 +113,12 @@ function textOf(value: XmlRpcValue | undefined): string | undefined {
 /** Control characters would break pages, mails and databases; directions of text would make one name look like another. */
 const line = (text: string, longest: number): string =>
   cut(text.replace(/[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]+/gu, " ").trim(), longest);
+
+/** Cut, it would be somebody else's. */
+const address = (text: string): string => {
+  const email = line(text, Infinity);
+  return email.length <= LONGEST_EMAIL ? email : "";
+};
 
 const cut = (text: string, longest: number): string =>
   text.length <= longest ? text : [...text].slice(0, longest).join("");

@@ -8,6 +8,7 @@ import { LOG_CHECKS } from "./store-contract/log.ts";
 import { OUTBOX_CHECKS } from "./store-contract/outbox.ts";
 import { PEER_CHECKS } from "./store-contract/peers.ts";
 import { REMOTE_COURSE_CHECKS } from "./store-contract/remote-courses.ts";
+import { RESTORE_CHECKS } from "./store-contract/restore.ts";
 import { RUN_CHECKS } from "./store-contract/runs.ts";
 import { SESSION_CHECKS } from "./store-contract/sessions.ts";
 import { STATS_CHECKS } from "./store-contract/stats.ts";
@@ -38,6 +39,7 @@ export function storeContract(open: (place: string) => Promise<Store>): readonly
     ...OUTBOX_CHECKS,
     ...REMOTE_COURSE_CHECKS,
     ...RUN_CHECKS,
+    ...RESTORE_CHECKS,
   };
   return Object.entries(checks).map(([name, check]) => ({
     name,

@@ -94,6 +94,7 @@ const EVENTS: {
   "peer.key-expiring": ["warn", { notAfter: AT, daysLeft: 1 }, "the key of https://peer.example expires in 1 day"],
   "key.created": ["info", { fingerprint }, `made our first key: ${fingerprint}`],
   "key.rotated": ["info", { from: fingerprint, to: fingerprint }, `made a new key of ours: ${fingerprint}`],
+  "key.rewrapped": ["info", { keys: 2 }, "encrypted 2 private key(s) in the store anew"],
   "key.revoked": ["warn", { fingerprint, reason: "stolen" }, `revoked a key of ours (stolen): ${fingerprint}`],
   "sso.jumped": ["info", { accountId: "17" }, "sent account 17 to https://peer.example"],
   "sso.landed": [

@@ -16,7 +16,9 @@ describe("mnet demo", () => {
     expect(code).toBe(0);
     expect(stdout).not.toContain("✗");
     expect(stdout.match(/✓/g)!.length).toBeGreaterThan(30);
-    expect([...stdout.matchAll(/^ ?(\d+) {2}\S/gm)].map(([, n]) => Number(n))).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expect([...stdout.matchAll(/^ ?(\d+) {2}\S/gm)].map(([, n]) => Number(n))).toEqual(
+      Array.from({ length: 14 }, (_, n) => n + 1),
+    );
     for (const text of [
       "fault 707",
       "fault 7012",
@@ -25,6 +27,8 @@ describe("mnet demo", () => {
       "fault 710",
       "fault 7000",
       "MNET_CALL_NOT_SUBSCRIBED",
+      "MNET_SSO_NOT_PERMITTED",
+      "MNET_SSO_TOKEN_REFUSED",
     ]) {
       expect(stdout).toContain(text);
     }

@@ -2,9 +2,10 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join, posix, resolve } from "node:path";
+import { join, posix } from "node:path";
 import ts from "typescript";
 import { describe, expect, test, vi } from "vitest";
+import { problemsOf, programsIn } from "../support/type-check.ts";
 
 const read = (file: string) => readFileSync(file, "utf8");
 const PAGES = [
@@ -15,7 +16,6 @@ const PAGES = [
     .map((file) => posix.join("docs", file.replaceAll("\\", "/")))
     .filter((file) => file.endsWith(".md") && !file.startsWith("docs/api/")),
 ];
-const programsIn = (page: string) => [...page.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, program]) => program ?? "");
 
 describe("README", () => {
   const readme = read("README.md");
@@ -46,7 +46,7 @@ describe("README", () => {
   test("every program in it and in the guides compiles", { timeout: 60_000 }, () => {
     const guides = ["docs/plug-in-courses.md"].map((page) => programsIn(read(page)));
     for (const programs of [programsIn(readme), ...guides]) expect(programs.length).toBeGreaterThan(2);
-    expect(problemsOf([programsIn(readme), ...guides].flat())).toEqual([]);
+    expect(problems([programsIn(readme), ...guides].flat())).toEqual([]);
   });
 });
 
@@ -100,31 +100,14 @@ async function freePort(): Promise<number> {
 }
 
 /** What the compiler says of programs, each a file of its own, in which `host` is known. */
-function problemsOf(programs: readonly string[]): readonly string[] {
-  const { config } = ts.readConfigFile("tsconfig.json", (file) => ts.sys.readFile(file));
-  const { options } = ts.parseJsonConfigFileContent({ ...config, include: [] }, ts.sys, resolve("."));
+function problems(programs: readonly string[]): readonly string[] {
   const preamble = 'declare const host: import("mnet").Host;\n';
-  const files = new Map(
-    programs.map((program, n) => [
-      resolve(`examples/program-${n}.ts`),
-      /\bhost = /.test(program) ? program : program + preamble,
-    ]),
+  return problemsOf(
+    new Map(
+      programs.map((program, n) => [
+        `examples/program-${n}.ts`,
+        /\bhost = /.test(program) ? program : program + preamble,
+      ]),
+    ),
   );
-  const host = ts.createCompilerHost(options);
-  const original = { ...host };
-  host.fileExists = (file) => files.has(resolve(file)) || original.fileExists(file);
-  host.readFile = (file) => files.get(resolve(file)) ?? original.readFile(file);
-  host.getSourceFile = (file, version, ...rest) => {
-    const text = files.get(resolve(file));
-    return text === undefined
-      ? original.getSourceFile(file, version, ...rest)
-      : ts.createSourceFile(file, text, version);
-  };
-  const program = ts.createProgram([...files.keys()], { ...options, noUnusedLocals: false }, host);
-  return [...files.keys()].flatMap((file) => {
-    const source = program.getSourceFile(file);
-    return [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)].map(
-      ({ messageText }) => `${posix.basename(file)}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`,
-    );
-  });
 }

@@ -169,6 +169,48 @@ describe("commands that administer a site", () => {
     expect(await json("stats")).toMatchObject([{ peer: theirs.wwwroot, faultsByCode: { 7012: 1 } }]);
   });
 
+  it("says and changes who may log in, by rule and by the peer's setting", async () => {
+    expect(await json("access", "1")).toEqual({ peer: theirs.wwwroot, signIn: "allow", rules: [] });
+    await json("access", "1", "--deny", "mallory", "eve", "--allow", "Ada");
+    expect(await json("access", theirs.wwwroot, "--default", "eve")).toMatchObject({
+      rules: [
+        { username: "Ada", rule: "allow" },
+        { username: "mallory", rule: "deny" },
+      ],
+    });
+    await json("peers", "set", "1", "signIn=deny", "exportFields=city,idnumber");
+    expect(await json("peers", "show", "1")).toMatchObject({
+      settings: { signIn: "deny", exportFields: ["city", "idnumber"] },
+    });
+    expect((await site("access", "1")).stdout).toMatch(/^\(all others\) +deny$/m);
+    const { items } = (await json("log", "--type", "sso.access-changed")) as { items: object[] };
+    expect(items).toMatchObject([{ rule: "default" }, { rule: "deny" }, { rule: "deny" }, { rule: "allow" }]);
+    expect((await site("access", "1", "--allow", " ada")).stderr).toContain("MNET_CONFIG_INVALID");
+    expect((await site("access", "7")).stderr).toContain("MNET_PEER_UNKNOWN");
+    expect((await site("peers", "set", "1", "exportFields=password")).stderr).toContain("MNET_CONFIG_INVALID");
+  });
+
+  it("lists the sessions that are shared with peers, until they have expired", async () => {
+    expect(await json("sessions")).toEqual({ items: [] });
+    const second = openStore(store);
+    await second.open();
+    const peer = (await ours.peers.get(theirs.wwwroot)).id;
+    const now = Date.now();
+    const shared = { peer, userAgentHash: "0".repeat(40), startedAt: now - 2000 };
+    const ada = { ...shared, role: "sp", accountId: "7", username: "ada", sessionId: "secret-a" } as const;
+    const bea = { ...shared, role: "idp", accountId: "8", username: "bea", sessionId: "secret-b" } as const;
+    await second.sessions.save({ ...ada, expiresAt: now + 600_000 });
+    await second.sessions.save({ ...bea, expiresAt: now + 600_000 });
+    await second.sessions.save({ ...bea, accountId: "9", username: "eve", expiresAt: now - 1000 });
+    await second.close();
+    const { items } = (await json("sessions", "--peer", "1")) as { items: { username: string }[] };
+    expect(items.map(({ username }) => username).sort()).toEqual(["ada", "bea"]);
+    const { stdout } = await site("sessions", "--account", "7");
+    expect(stdout).toMatch(/^ada +7 +http:\S+ +here /m);
+    expect(stdout).not.toContain("bea");
+    expect(stdout + JSON.stringify(items)).not.toContain("secret");
+  });
+
   it("holds a certificate until exactly that one is approved", async () => {
     const subject = { wwwroot: theirs.wwwroot, name: "Their site", notBefore: new Date(), notAfter: new Date(2e12) };
     const { certificate } = await generateKeyPair({ ...subject, modulusBits: 2048 });

@@ -39,6 +39,7 @@ const keys: KeyStore = {
       return store.keys.promote(next, expected, now);
     }),
   revoke: (fingerprint) => write("revoke", () => store.keys.revoke(fingerprint)),
+  rewrap: (...all) => write("rewrap", () => store.keys.rewrap(...all)),
   prune: (generations, now) => write("prune", () => store.keys.prune(generations, now)),
 };
 

@@ -24,6 +24,7 @@ const REFUSED: Readonly<Record<string, string>> = {
   "mahara-23.04/out.probe-new-key response": "MNET_ENVELOPE_SIGNATURE_INVALID",
   "moodle-3.11/029-rotation-d-rotated-a-calls response": "MNET_ENVELOPE_SIGNATURE_INVALID",
   "moodle-3.11/033-rotation-a-rotated-a-calls-d response": "MNET_ENVELOPE_SIGNATURE_INVALID",
+  "moodle-4.5-takeover/002-after-rotation response": "MNET_ENVELOPE_SIGNATURE_INVALID",
   "moodle-4.5/164-rotation-3-b-rotated-b-calls-a response": "MNET_ENVELOPE_SIGNATURE_INVALID",
   "moodle-4.5/170-rotation-5-both-rotated-b-calls-a response": "MNET_ENVELOPE_SIGNATURE_INVALID",
   "moodle-4.5/174-rotation-5-both-rotated-b-calls-a response": "MNET_ENVELOPE_SIGNATURE_INVALID",

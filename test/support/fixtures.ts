@@ -6,6 +6,7 @@ import { KeyPair } from "../../src/crypto/key-pair.ts";
 export const RECORDINGS = [
   "moodle-4.5",
   "moodle-4.5-register",
+  "moodle-4.5-takeover",
   "moodle-4.2-https",
   "moodle-3.11",
   "mahara-23.04",

@@ -42,6 +42,13 @@ export function fakeKeyStore(keys: StoredKey[] = []): FakeKeyStore {
       const at = keys.findIndex((key) => key.fingerprint === fingerprint && key.state !== "current");
       if (at >= 0) keys[at] = { ...keys[at]!, state: "revoked", privateKey: new Uint8Array() };
     },
+    async rewrap(fingerprint, expected, privateKey) {
+      record("rewrap");
+      const at = keys.findIndex((key) => key.fingerprint === fingerprint && key.state !== "revoked");
+      if (at < 0 || Buffer.compare(keys[at]!.privateKey, expected) !== 0) return false;
+      keys[at] = { ...keys[at]!, privateKey };
+      return true;
+    },
     async prune(generations) {
       record("prune");
       const archived = keys

@@ -81,6 +81,37 @@ describe("the contract", () => {
     expect(names).toContain("peers: the generation changes with every change, for everybody");
   });
 
+  test("finds a restore that is no transaction, one that gives ids anew, and one that overwrites", async () => {
+    const piecemeal = await failing((store) => ({
+      async restore(records) {
+        for await (const record of records) if (record.kind === "peer") await store.peers.insert(record.peer);
+      },
+    }));
+    expect(piecemeal).toEqual(
+      expect.arrayContaining([
+        "restore: everything is there, for everybody, with its ids and versions",
+        "restore: nothing is there if the source fails, and it can be done again",
+        "restore: a store that is in use is refused, and unchanged",
+        "restore: of two at once, one succeeds",
+      ]),
+    );
+  });
+
+  test("finds a rewrap that does not look at what is there", async () => {
+    const names = await failing(({ keys }) => ({
+      keys: {
+        ...keys,
+        async rewrap(fingerprint, _expected, privateKey) {
+          const stored = (await keys.list()).find((key) => key.fingerprint === fingerprint);
+          return stored !== undefined && keys.rewrap(fingerprint, stored.privateKey, privateKey);
+        },
+      },
+    }));
+    expect(names).toContain(
+      "SEC-051 keys: rewrap changes nothing where the key is stored otherwise, revoked or unknown",
+    );
+  });
+
   test("finds paging by offset", async () => {
     const names = await failing(({ log }) => ({
       log: {

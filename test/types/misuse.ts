@@ -1,9 +1,11 @@
 // What must not compile, each for the reason beside it. Checked against the source by `npm run typecheck` and against
 // the built package by `npm run test:types`; nothing here runs.
 import { createServer } from "node:http";
-import { createHost, defineService, MnetError, Secret, t, type Infer, type PeerRef, type Wwwroot } from "mnet";
+import express, { type Request as ExpressRequest, type Response as ExpressResponse } from "express";
+import { createHost, defineService, MnetError, Secret, sso, t, type Infer, type PeerRef, type Wwwroot } from "mnet";
+import type { Accounts, Browser, BrowserSessions, FetchExchange, UntrustedHtml } from "mnet";
 import { open, VerifiedMessage, type OpenOptions } from "mnet/envelope";
-import { nodeHandler } from "mnet/node";
+import { nodeHandler, type NodeExchange } from "mnet/node";
 import { memoryStore } from "mnet/stores";
 
 declare const peer: PeerRef;
@@ -21,6 +23,40 @@ host.enrolment;
 await host.call({ id: 3 }, "x/y");
 // @ts-expect-error a site's identity comes from a host or a peer
 export const wwwroot: Wwwroot = "https://a.example";
+
+// ── Single sign-on: sessions go only with the server that has them ──────────
+
+declare const accounts: Accounts;
+declare const anySessions: BrowserSessions;
+declare const expressSessions: BrowserSessions<NodeExchange<ExpressRequest, ExpressResponse>>;
+declare const contextSessions: BrowserSessions<FetchExchange<{ get(key: string): unknown }>>;
+declare const anyBrowser: Browser;
+
+const anywhere = await createHost({ ...site, services: [sso({ accounts, sessions: anySessions })] });
+createServer(nodeHandler(anywhere));
+await anywhere.fetch(new Request(site.wwwroot));
+
+const onExpress = await createHost({ ...site, services: [sso({ accounts, sessions: expressSessions })] });
+express().use(nodeHandler(onExpress));
+// @ts-expect-error a bare server makes no Express requests
+createServer(nodeHandler(onExpress));
+// @ts-expect-error nor does fetch
+await onExpress.fetch(new Request(site.wwwroot));
+// @ts-expect-error nor has every browser one
+await onExpress.sso.jumpUrl(anyBrowser, peer);
+
+const withContext = await createHost({ ...site, services: [sso({ accounts, sessions: contextSessions })] });
+await withContext.fetch(new Request(site.wwwroot), { context: { get: (key) => key } });
+// @ts-expect-error not the context that the sessions want
+await withContext.fetch(new Request(site.wwwroot), { context: {} });
+// @ts-expect-error none at all
+await withContext.fetch(new Request(site.wwwroot));
+// @ts-expect-error a node server has no context
+createServer(nodeHandler(withContext));
+// @ts-expect-error this host has no single sign-on
+host.sso;
+// @ts-expect-error no accounts
+sso({ sessions: anySessions });
 
 // ── Parameters ──────────────────────────────────────────────────────────────
 
@@ -46,6 +82,9 @@ read(await open(new Uint8Array(), opening));
 read({ document: new Uint8Array(), sender: site.wwwroot });
 // @ts-expect-error its constructor is private
 new VerifiedMessage();
+declare const html: UntrustedHtml;
+// @ts-expect-error hostile markup is not a string
+export const markup: string = html;
 // @ts-expect-error a secret is not a string
 export const password: string = new Secret("x");
 

@@ -11,6 +11,7 @@ import { collegeServices, universityServices, type MakeServices } from "./demo-s
 import { DemoSite } from "./demo-site.ts";
 import { DemoFailure, duration, Narrator } from "./narrator.ts";
 import { Story } from "./story.ts";
+import { collegeContent, type SiteContent, universityContent } from "./web/site-content.ts";
 
 interface DemoOptions {
   readonly once?: boolean;
@@ -44,9 +45,9 @@ async function runDemo({ once = false, port }: DemoOptions, io: CliIo): Promise<
   const started = performance.now();
   const folder = await mkdtemp(join(tmpdir(), "mnet-demo-"));
   const sites: DemoSite[] = [];
-  const open = async (name: string, first: number, services: MakeServices): Promise<DemoSite> => {
+  const open = async (name: string, first: number, services: MakeServices, content: SiteContent): Promise<DemoSite> => {
     const file = join(folder, `${name.toLowerCase().replaceAll(" ", "-")}.db`);
-    const site = await DemoSite.open({ name, port: first, file, services });
+    const site = await DemoSite.open({ name, port: first, file, services, content });
     sites.push(site);
     return site;
   };
@@ -54,8 +55,8 @@ async function runDemo({ once = false, port }: DemoOptions, io: CliIo): Promise<
     narrator.say("", colors.bold("Two sites become a Moodle Network."));
     narrator.say("Everything is real: sockets, RSA keys, envelopes, SQLite. Each ✓ was checked, not assumed.");
     const story = await narrator.step("Two sites start", async () => {
-      const alpha = await open("Alpha University", port, universityServices);
-      const beta = await open("Beta College", port === 0 ? 0 : alpha.port + 1, collegeServices);
+      const alpha = await open("Alpha University", port, universityServices, universityContent);
+      const beta = await open("Beta College", port === 0 ? 0 : alpha.port + 1, collegeServices, collegeContent);
       const told = new Story(alpha, beta, narrator);
       await told.showSites();
       return told;
@@ -66,6 +67,11 @@ async function runDemo({ once = false, port }: DemoOptions, io: CliIo): Promise<
     await narrator.step("The college calls the university", () => story.callAlpha());
     const example = sites[0]?.recorded.at(-1);
     await narrator.step("A service of their own, typed on both sides", () => story.useLibrary());
+    const roaming = story.roaming();
+    await narrator.step("Single sign-on: a user of the university goes to the college", () => roaming.goToBeta());
+    await narrator.step("Single sign-on: she comes back through the college's login page", () => roaming.comeBack());
+    await narrator.step("Single sign-on: she logs out, everywhere", () => roaming.logOut());
+    await narrator.step("Refused on purpose: who may not roam, and tokens in wrong hands", () => roaming.refuse());
     await narrator.step("Many calls at once", () => story.callTogether());
     await narrator.step("Refused on purpose: calls without permission", () => story.refuseUnpermitted());
     await narrator.step("Refused on purpose: strangers and forgers", () => story.refuseStrangers());
@@ -125,7 +131,8 @@ function suggestions(folder: string, sites: readonly DemoSite[]): readonly strin
     "",
     "More to try, from another terminal:",
     ...formatTable([
-      ["  the pages", sites.map(({ wwwroot }) => wwwroot).join("  ")],
+      ["  the pages, in your browser", sites.map(({ wwwroot }) => wwwroot).join("  ")],
+      ["", "log in as zoe with the password demo, and click “Beta College”"],
       ["  a certificate", `curl ${first?.wwwroot}/mnet/publickey.php`],
       ["  what a stranger is told", `curl --data '<methodCall/>' ${first?.wwwroot}/mnet/xmlrpc/server.php`],
       ["  a request, taken apart", `npx mnet inspect ${join(folder, REQUEST_FILE)} --keys ${keys}`],

@@ -1,15 +1,19 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { nodeHandler, type NodeHandler } from "../../adapters/node-handler.ts";
+import { nodeHandler, type NodeExchange, type NodeHandler } from "../../adapters/node-handler.ts";
 import type { MnetEvent } from "../../core/events.ts";
 import { createHost } from "../../create-host.ts";
-import type { Host } from "../../host/host.ts";
 import type { Store } from "../../host/store.ts";
+import type { Wwwroot } from "../../core/ids.ts";
+import { sso } from "../../services/sso/sso.ts";
+import type { SsoOptions } from "../../services/sso/options.ts";
 import { openStore } from "../../stores/open-store.ts";
 import { HttpTransport } from "../../transport/http-transport.ts";
 import { readKeyFiles, type GivenKey } from "../inspect/key-bag.ts";
 import type { MakeServices } from "./demo-services.ts";
 import { RecordingTransport, type WireExchange } from "./recording-transport.ts";
+import type { SiteContent } from "./web/site-content.ts";
+import { WebSite, type WebHost } from "./web/web-site.ts";
 
 /** What a site of the demo is made of. */
 export interface DemoSiteOptions {
@@ -20,14 +24,19 @@ export interface DemoSiteOptions {
   readonly file: string;
   /** Made anew whenever the site starts. */
   readonly services: MakeServices;
+  /** Its users and courses. */
+  readonly content: SiteContent;
+  /** How single sign-on asks before it does something. */
+  readonly asking?: Pick<SsoOptions<NodeExchange>, "strictJumps" | "landing">;
 }
 
 const ADDRESS = "127.0.0.1";
 /** Hosts reach each other on this machine, which is refused unless it is allowed (SEC-078). */
 const ALLOW_ADDRESSES = ["127.0.0.0/8"];
+const PLAIN = { "content-type": "text/plain; charset=utf-8" };
 
 interface Running {
-  readonly host: Host;
+  readonly host: WebHost;
   readonly store: Store;
   readonly handler: NodeHandler;
   readonly transport: RecordingTransport;
@@ -36,12 +45,14 @@ interface Running {
 /** A site of the demo: a web server with a host behind it, which can be stopped and started again. */
 export class DemoSite implements AsyncDisposable {
   readonly name: string;
-  readonly wwwroot: string;
+  readonly wwwroot: Wwwroot;
   readonly port: number;
   /** Everything that the host told, oldest first. */
   readonly events: MnetEvent[] = [];
   /** Every method that ran here, by wire name. */
   readonly served: string[] = [];
+  /** What browsers see. Users and sessions live as long as the site, whether the host runs or not. */
+  readonly web: WebSite;
   readonly #options: DemoSiteOptions;
   readonly #server: Server;
   #running: Running | undefined;
@@ -51,10 +62,22 @@ export class DemoSite implements AsyncDisposable {
     this.#server = server;
     this.name = options.name;
     this.port = (server.address() as AddressInfo).port;
-    this.wwwroot = `http://${ADDRESS}:${this.port}`;
+    this.wwwroot = `http://${ADDRESS}:${this.port}` as Wwwroot;
+    this.web = new WebSite(options.name, this.wwwroot, options.content);
     server.on("request", (req, res) => {
-      if (this.#running) this.#running.handler(req, res);
-      else res.writeHead(503, { "content-type": "text/plain; charset=utf-8" }).end("The site is starting.\n");
+      const running = this.#running;
+      if (!running) {
+        res.writeHead(503, PLAIN).end("The site is starting.\n");
+        return;
+      }
+      const fail = (): void => {
+        if (res.headersSent) res.destroy();
+        else res.writeHead(500, PLAIN).end("It failed.\n");
+      };
+      running.handler(req, res, (error) => {
+        if (error === undefined) this.web.handle(running.host, req, res).catch(fail);
+        else fail();
+      });
     });
   }
 
@@ -74,14 +97,18 @@ export class DemoSite implements AsyncDisposable {
 
   /** Starts the host on the store that is there, or on a new one. */
   async start(): Promise<void> {
-    const { name, file, services } = this.#options;
+    const { name, file, services, asking } = this.#options;
+    const { users: accounts, sessions, courses: enrolments, ssoPage: page } = this.web;
     const transport = new RecordingTransport(new HttpTransport({ allowAddresses: ALLOW_ADDRESSES }));
     const store = openStore(`sqlite:${file}`);
     const host = await createHost({
       wwwroot: this.wwwroot,
       name,
       store,
-      services: services(name, (method) => void this.served.push(method)),
+      services: [
+        sso<NodeExchange>({ accounts, sessions, enrolments, page, ...asking }),
+        ...services(name, (method) => void this.served.push(method)),
+      ],
       transport,
       observer: (event) => void this.events.push(event),
     });
@@ -96,7 +123,7 @@ export class DemoSite implements AsyncDisposable {
   }
 
   /** The host, while the site runs. */
-  get host(): Host {
+  get host(): WebHost {
     return this.#required.host;
   }
 

@@ -16,6 +16,7 @@ import { greet, greeting, library, NO_COPY_FREE, records } from "./demo-services
 import type { DemoSite } from "./demo-site.ts";
 import { DemoFailure, type Narrator } from "./narrator.ts";
 import type { WireExchange } from "./recording-transport.ts";
+import { RoamingStory } from "./roaming-story.ts";
 
 /** A site's certificate, by the beginning of its fingerprint, as people read it out. */
 export const shortFingerprint = (fingerprint: string): string =>
@@ -169,6 +170,11 @@ export class Story {
       refused.code === "MNET_REMOTE_FAULT" && refused.faultCode === NO_COPY_FREE && refused.authenticated,
       `a second one is refused by the library itself: ${refused.message}`,
     );
+  }
+
+  /** Their users, too. */
+  roaming(): RoamingStory {
+    return new RoamingStory(this.#alpha, this.#beta, this.#narrator);
   }
 
   /** Many calls, both ways, at the same time. */

@@ -3,7 +3,7 @@ import type { RotationReport } from "../../host/key-administration.ts";
 import type { CliIo } from "../cli-io.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
 import { withSite, withSiteOptions, type SiteOptions } from "./open-site.ts";
-import { show } from "./show.ts";
+import { show, showFields } from "./show.ts";
 
 type Options = SiteOptions & { readonly json?: boolean };
 
@@ -36,6 +36,14 @@ export function keysCommand(io: CliIo, finish: (code: ExitCode) => void): Comman
         finish(showRotation(io, options, await host.keys.revoke(fingerprint, { reason: options.reason })));
       }),
     );
+  add("rewrap", "Encrypt the private keys in the store with the passphrase of now, or with none.").action(
+    (options: Options) =>
+      withSite(options, async (host) => {
+        const rewrapped = await host.keys.rewrap();
+        if (options.json) showFields(io, true, { rewrapped });
+        else io.stdout.write(`${rewrapped} private keys were stored otherwise, and are encrypted anew.\n`);
+      }),
+  );
   withSiteOptions(
     keys.command("export-certificate").description("Print the current certificate, for other sites."),
   ).action((options: Options) =>

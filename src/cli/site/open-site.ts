@@ -1,9 +1,12 @@
+import process from "node:process";
 import { Option, type Command } from "commander";
+import { Secret } from "../../core/secret.ts";
 import { Certificate } from "../../crypto/certificate.ts";
 import type { KeyOptions } from "../../host/host-options.ts";
 import { startHost, type HostWith } from "../../host/host.ts";
 import type { Service } from "../../host/service.ts";
 import type { Store } from "../../host/store.ts";
+import type { WrappingOptions } from "../../keys/key-wrapping.ts";
 import { systemMethods } from "../../services/system/system-methods.ts";
 import { openStore } from "../../stores/open-store.ts";
 import { UsageError } from "../usage-error.ts";
@@ -14,8 +17,14 @@ export interface StoreOptions {
   readonly tablePrefix?: string;
 }
 
+/** How a command reads the private keys in the store. */
+export interface KeyFileOptions {
+  readonly keyFile?: string;
+  readonly oldKeyFile?: string;
+}
+
 /** How a command finds the site that it works on. */
-export interface SiteOptions extends StoreOptions {
+export interface SiteOptions extends StoreOptions, KeyFileOptions {
   readonly wwwroot?: string;
   readonly siteName?: string;
   readonly allowAddress?: readonly string[];
@@ -33,9 +42,22 @@ export function withStoreOptions(command: Command): Command {
 /** The store that the options name. Nothing is opened yet. */
 export const openSiteStore = ({ store, tablePrefix }: StoreOptions): Store => openStore(store, { tablePrefix });
 
+/** Adds the options that tell how private keys are encrypted in the store. */
+export function withKeyOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--key-file <file>", "passphrase of the private keys in the store (or: MNET_KEY)").env(
+        "MNET_KEY_FILE",
+      ),
+    )
+    .addOption(
+      new Option("--old-key-file <file>", "the one before, to change it (or: MNET_OLD_KEY)").env("MNET_OLD_KEY_FILE"),
+    );
+}
+
 /** Adds the options that name the site. */
 export function withSiteOptions(command: Command): Command {
-  return withStoreOptions(command)
+  return withKeyOptions(withStoreOptions(command))
     .addOption(new Option("--wwwroot <url>", "the site's own wwwroot (default: that of its key)").env("MNET_WWWROOT"))
     .addOption(new Option("--site-name <name>", "the site's own name, for a new store").env("MNET_NAME"))
     .addOption(
@@ -67,14 +89,15 @@ export async function withSite<T, const S extends readonly Service[] = readonly 
       // Peers take the name from the page of the running site; a command shows none.
       name: options.siteName ?? `Site at ${new URL(wwwroot).host}`,
       store,
-      keys: current && policyOf(current),
+      keys: { ...(current && policyOf(current)), ...encryptionOf(options) },
       network: { allowAddresses: addressesOf(options) },
       maintenance: "manual",
       services: services ?? [],
     },
     systemMethods,
     // The boxes that are ticked here are for the services of the application, which only its own process knows.
-    { knowsEveryService: true },
+    // What is stored otherwise is left so: the site's processes may not all know the key yet.
+    { knowsEveryService: true, rewrapsKeys: false },
   )) as HostWith<S>;
   try {
     return await work(host);
@@ -106,6 +129,19 @@ const policyOf = ({ notBefore, notAfter, modulusBits }: Certificate): KeyOptions
   generations: 7,
 });
 const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** How the private keys in the store are encrypted. A passphrase is no option: every user of the machine sees those. */
+export function encryptionOf({ keyFile, oldKeyFile }: KeyFileOptions): WrappingOptions {
+  const now = secretOf(keyFile, "MNET_KEY");
+  const before = secretOf(oldKeyFile, "MNET_OLD_KEY");
+  return { encryptWith: now, decryptAlsoWith: before && [before] };
+}
+
+/** `undefined` where neither is given. */
+export function secretOf(file: string | undefined, variable: string): Secret | undefined {
+  if (file !== undefined) return Secret.fromFile(file);
+  return process.env[variable] ? Secret.fromEnv(variable) : undefined;
+}
 
 const addressesOf = ({ allowAddress = [] }: SiteOptions): string[] => allowAddress.flatMap((value) => value.split(","));
 

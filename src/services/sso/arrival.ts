@@ -131,11 +131,19 @@ export class Arrivals {
   #tellEnrolments(peer: Peer, username: string, account: Account): void {
     const { enrolments } = this.#configuration;
     if (!enrolments) return;
+    const tell = async (signal: AbortSignal): Promise<void> => {
+      const courses = userCourseFields(await enrolments.ofAccount(account), this.#site.wwwroot);
+      await this.#site.call(peer, idpMethods.update_enrolments, { username, courses }, signal);
+    };
     this.#site.background.run(() =>
-      this.#site.run(async (signal) => {
-        const courses = userCourseFields(await enrolments.ofAccount(account), this.#site.wwwroot);
-        await this.#site.call(peer, idpMethods.update_enrolments, { username, courses }, signal);
-      }),
+      this.#site.run((signal) =>
+        tell(signal).catch((error: unknown) => {
+          // A call that failed has told so itself.
+          if (error instanceof Error && !MnetError.is(error)) {
+            this.#remark(peer, `It was not told of the courses of ${username}: ${error.message}`);
+          }
+        }),
+      ),
     );
   }
 
@@ -168,7 +176,6 @@ const refusal = (
 
 /** What the home site's refusal means to the one who stands here. */
 function authorisationFailed(peer: Peer, error: unknown): SsoError {
-  const because = error instanceof Error ? ` (${error.message})` : "";
   if (error instanceof CallError && error.code === "MNET_CALL_NOT_SUBSCRIBED") {
     return refusal(
       "MNET_SSO_NOT_CONFIGURED",
@@ -179,13 +186,7 @@ function authorisationFailed(peer: Peer, error: unknown): SsoError {
     );
   }
   if (!(error instanceof RemoteFault)) {
-    return refusal(
-      "MNET_SSO_IDP_FAILED",
-      peer,
-      "there",
-      `${peer.wwwroot} could not be asked who the user is${because}.`,
-      error,
-    );
+    return refusal("MNET_SSO_IDP_FAILED", peer, "there", `${peer.wwwroot} could not be asked who the user is.`, error);
   }
   switch (error.faultCode) {
     case 702:
@@ -215,6 +216,6 @@ function authorisationFailed(peer: Peer, error: unknown): SsoError {
         error,
       );
     default:
-      return refusal("MNET_SSO_TOKEN_REFUSED", peer, "there", `${peer.wwwroot} refused the token${because}.`, error);
+      return refusal("MNET_SSO_TOKEN_REFUSED", peer, "there", `${peer.wwwroot} refused the token.`, error);
   }
 }

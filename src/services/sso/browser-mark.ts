@@ -39,6 +39,10 @@ export class BrowserMark {
   }
 }
 
+/** A secret for a mark: 256 bits. */
+export const newBrowserSecret = (random: (bytes: number) => Uint8Array): string =>
+  Buffer.from(random(32)).toString("hex");
+
 /** What a mark is bound to, so that it cannot be used for anything else. */
 export const boundTo = (...parts: readonly string[]): string =>
   createHash("sha256").update(JSON.stringify(parts), "utf8").digest("hex");

@@ -4,9 +4,10 @@ import type { Page, Site } from "../../host/site.ts";
 import { APPLICATIONS } from "../../peer/application.ts";
 import type { Wwwroot } from "../../core/ids.ts";
 import type { Browser } from "../../plug-ins/browser.ts";
-import { boundTo, BrowserMark, isSame } from "./browser-mark.ts";
+import { boundTo, BrowserMark, isSame, newBrowserSecret } from "./browser-mark.ts";
 import type { Jump } from "./jump.ts";
 import type { Landing } from "./landing.ts";
+import { sendsUsersHere } from "./homes.ts";
 import { LOGIN_PATH } from "./links.ts";
 import type { SsoConfiguration } from "./options.ts";
 import type { Pages } from "./pages.ts";
@@ -56,29 +57,52 @@ export class Doors {
       return this.#pages.redirect(this.#onOwnOrigin(sessions.loginPath(pathname + search)));
     }
     const peer = await this.#jump.peerOf(parameters);
-    const mark = boundTo("jump", String(peer.id), session.id);
-    const wasAsked = browser.method === "POST" && isSame(mark, this.#asked.read(browser));
-    if ((strictJumps && isSentByAnotherSite(browser) && !wasAsked) || (browser.method === "POST" && !wasAsked)) {
+    const isAnswer = browser.method === "POST";
+    // The code that stands in the form belongs to the secret in the cookie: a neighbour's page knows neither.
+    const codeOf = (secret: string): string => boundTo("jump", String(peer.id), session.id, secret);
+    const secret = this.#asked.read(browser);
+    const wasAsked =
+      isAnswer && isOwnForm(browser) && secret !== undefined && isSame(codeOf(secret), parameters.get("confirm"));
+    if (!wasAsked && (isAnswer || (strictJumps && isSentByAnotherSite(browser)))) {
       const account = await accounts.find(session.accountId);
-      this.#asked.set(browser, mark);
-      return this.#pages.jumpQuestion(account?.username ?? "", peer, browser.url.search.slice(1));
+      const fresh = newBrowserSecret(this.#site.random);
+      this.#asked.set(browser, fresh);
+      const address = new URL(browser.url);
+      address.searchParams.set("confirm", codeOf(fresh));
+      return this.#pages.jumpQuestion(account?.username ?? "", peer, address);
     }
     if (wasAsked) this.#asked.clear(browser);
     return this.#pages.redirect(await this.#jump.urlFor(browser, peer, parameters.get("wantsurl") ?? "/"));
   }
 
   async #arrive(browser: Browser<never>, signal: AbortSignal): Promise<HttpResponse> {
+    if (browser.method === "POST" && !isOwnForm(browser)) {
+      throw new SsoError("MNET_SSO_CONFIRMATION_NEEDED", "The confirmation came from a page of another site.", {
+        side: "there",
+      });
+    }
     const landed = await (browser.method === "POST"
       ? this.#landing.confirm(browser)
       : this.#landing.land(browser, signal));
-    return "query" in landed ? this.#pages.landingQuestion(landed) : this.#pages.redirect(landed.continueAt);
+    if (!("query" in landed)) return this.#pages.redirect(landed.continueAt);
+    const address = new URL(browser.url);
+    address.search = landed.query;
+    return this.#pages.landingQuestion(landed, address);
   }
 
   /** A login that begins here (spec 9.11). */
   async #begin(browser: Browser<never>): Promise<HttpResponse> {
     const parameters = new SingleParameters(browser.url);
     const home = await this.#jump.peerOf(parameters);
-    return this.#pages.redirect(this.#landing.begin(browser, home, parameters.get("wantsurl") ?? "/"));
+    if (!(await sendsUsersHere(this.#site, home))) {
+      throw new SsoError("MNET_SSO_NOT_CONFIGURED", `No users of ${home.wwwroot} log in here by way of this site.`, {
+        side: "here",
+        peer: home.wwwroot,
+      });
+    }
+    const returnTo = parameters.get("wantsurl") ?? "/";
+    // A login that another site began proves nothing about this browser's user (SEC-069).
+    return this.#pages.redirect(this.#landing.begin(browser, home, returnTo, { isOwn: !isSentFromElsewhere(browser) }));
   }
 
   #page(
@@ -102,14 +126,15 @@ export class Doors {
     };
   }
 
-  async #tell({ code, message, peer: wwwroot }: SsoError): Promise<void> {
+  async #tell({ code, message, cause, peer: wwwroot }: SsoError): Promise<void> {
     const peer = wwwroot === undefined ? undefined : await this.#site.find(wwwroot);
     this.#site.emit({
       type: "sso.refused",
       level: "warn",
       ...(peer && { peer: { id: peer.id, wwwroot: peer.wwwroot } }),
       code,
-      detail: message,
+      // What failed below is for the operator alone; the page does not show it.
+      detail: cause instanceof Error ? `${message} (${cause.message})` : message,
     });
   }
 
@@ -119,15 +144,29 @@ export class Doors {
   }
 }
 
-/** An image, a frame or a script that points here is no click (SEC-076). Browsers before 2020 do not tell. */
+/**
+ * An image, a frame or a script that points here is no click, and neither is a browser that guesses where its user goes
+ * next (SEC-076). Browsers before 2020 do not tell.
+ */
 function refuseUnlessNavigation(browser: Browser<never>): void {
-  const destination = browser.header("sec-fetch-dest");
-  if (destination === undefined || destination === "document") return;
-  throw new SsoError("MNET_SSO_REQUEST_INVALID", `The address was used as ${destination}, not as a link.`, {
-    side: "there",
-  });
+  const destination = browser.header("sec-fetch-dest") ?? "document";
+  const isAhead = /prefetch|preview/i.test(browser.header("sec-purpose") ?? browser.header("purpose") ?? "");
+  if (destination === "document" && !isAhead) return;
+  const use = isAhead ? "fetched ahead" : `used as ${destination}`;
+  throw new SsoError("MNET_SSO_REQUEST_INVALID", `The address was ${use}, not followed as a link.`, { side: "there" });
 }
 
-/** `none`: typed, or from a bookmark or a mail. A browser that does not tell may come from anywhere. */
+/** `none`: typed, or from a bookmark or a mail. */
+const isSentFromElsewhere = (browser: Browser<never>): boolean =>
+  !["same-origin", "none", undefined].includes(browser.header("sec-fetch-site"));
+
+/** The same, in doubt yes: a browser that does not tell may come from anywhere. */
 const isSentByAnotherSite = (browser: Browser<never>): boolean =>
   !["same-origin", "none"].includes(browser.header("sec-fetch-site") ?? "unknown");
+
+/**
+ * Whether an answer was given on our own page. A neighbour, such as another port or subdomain, is another site, although
+ * cookies with `SameSite` go along from there. A browser that does not tell has proved enough with the cookie.
+ */
+const isOwnForm = (browser: Browser<never>): boolean =>
+  ["same-origin", undefined].includes(browser.header("sec-fetch-site"));

@@ -73,7 +73,11 @@ export class IdentityProvider {
       const { fault, detail } = REFUSALS[redemption.outcome];
       throw this.#refused(peer, fault, detail);
     }
-    const account = await accounts.find(redemption.token.accountId);
+    const { accountId, userAgentHash } = redemption.token;
+    // Whoever has logged out since she jumped must not arrive logged in, where nobody would end that.
+    const sharing = await store.sessions.find({ role: "idp", peer: peer.id, accountId, userAgentHash }, undefined, 1);
+    if (sharing.items.length === 0) throw this.#refused(peer, NO_SESSION, "The user has logged out meanwhile.");
+    const account = await accounts.find(accountId);
     const username = account && this.#nameOf(account, peer);
     if (!account || username === undefined) throw this.#refused(peer, USER_MISMATCH, "The account is gone.");
     return this.#describe(account, username, peer);

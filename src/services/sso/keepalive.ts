@@ -19,6 +19,7 @@ const LEASE = "sso.keepalive";
 export class Keepalive {
   readonly #site: Site;
   readonly #configuration: SsoConfiguration;
+  readonly #asked = new Set<PeerId>();
 
   constructor(site: Site, configuration: SsoConfiguration) {
     this.#site = site;
@@ -34,6 +35,13 @@ export class Keepalive {
     const owner = Buffer.from(random(16)).toString("hex");
     if (!(await store.runs.acquire(LEASE, owner, now + INTERVAL_MS, now))) return 0;
     return this.run(undefined, signal);
+  }
+
+  /** A peer has asked for it. However often it does, one run at a time goes on for it. */
+  async runFor(peer: PeerId, signal: AbortSignal): Promise<void> {
+    if (this.#asked.has(peer)) return;
+    this.#asked.add(peer);
+    await this.run(peer, signal).finally(() => this.#asked.delete(peer));
   }
 
   /** Does it now: for the visitors of one peer, or of all. */

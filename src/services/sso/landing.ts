@@ -6,7 +6,7 @@ import { localPath } from "../../peer/local-path.ts";
 import type { Account } from "../../plug-ins/account.ts";
 import type { Browser, BrowserSession } from "../../plug-ins/browser.ts";
 import { Arrivals, type Arrival } from "./arrival.ts";
-import { boundTo, BrowserMark, isSame } from "./browser-mark.ts";
+import { boundTo, BrowserMark, isSame, newBrowserSecret } from "./browser-mark.ts";
 import { homeJumpAddress } from "./links.ts";
 import type { Logout } from "./logout.ts";
 import type { SsoConfiguration } from "./options.ts";
@@ -54,9 +54,9 @@ export class Landing {
     this.#asked = new BrowserMark("mnet_landing", site.wwwroot);
   }
 
-  /** A login that begins here: marks the browser, and returns where its home site sends it back from (spec 9.11). */
-  begin(browser: Browser<never>, home: Peer, returnTo: string): string {
-    this.#began.set(browser, boundTo("login", home.wwwroot));
+  /** A login that begins here: marks the browser as our `own`, and returns where its home site sends it back from (spec 9.11). */
+  begin(browser: Browser<never>, home: Peer, returnTo: string, { isOwn }: { readonly isOwn: boolean }): string {
+    if (isOwn) this.#began.set(browser, boundTo("login", home.wwwroot));
     return homeJumpAddress(home, this.#site.wwwroot, localPath(this.#site.wwwroot, returnTo)?.path ?? "/");
   }
 
@@ -148,7 +148,7 @@ export class Landing {
   ): Promise<Question> {
     const { store, clock, random } = this.#site;
     const code = newToken(random);
-    const secret = Buffer.from(random(32)).toString("hex");
+    const secret = newBrowserSecret(random);
     await store.tokens.issue({
       hash: boundTo("landing", code, secret),
       peer: home.id,
@@ -168,6 +168,17 @@ export class Landing {
     return { account, home, instead, query: query.toString() };
   }
 
+  /** A peer that was suspended meanwhile has ended the sessions that it found, and this one was not among them (SEC-054). */
+  async #stillPeer(home: Peer, session: BrowserSession): Promise<void> {
+    try {
+      await this.#homeOf(home.wwwroot);
+    } catch (error) {
+      await this.#logout.withPeer(home);
+      await this.#configuration.sessions.end([session.id]);
+      throw error;
+    }
+  }
+
   /** The session here first: without the shared one she is logged in all the same, and is not told of a logout at home. */
   async #logIn(
     browser: Browser<never>,
@@ -177,9 +188,9 @@ export class Landing {
     before: BrowserSession | undefined,
   ): Promise<Landed> {
     const { store, clock, emit } = this.#site;
-    // Another user gives way, and so does what she shares with other sites.
-    if (before && before.accountId !== account.id) await this.#logout.here(before.id);
     const session = await this.#configuration.sessions.start(browser, account);
+    // Another user has given way, and so does what she shares with other sites.
+    if (before && before.accountId !== account.id) await this.#logout.here(before.id);
     const now = clock.now();
     await store.sessions.save({
       role: "sp",
@@ -191,6 +202,7 @@ export class Landing {
       startedAt: now,
       expiresAt: now + this.#configuration.sessionLifetimeMs,
     });
+    await this.#stillPeer(home, session);
     const { id, wwwroot } = home;
     emit({ type: "sso.landed", level: "info", peer: { id, wwwroot }, accountId: account.id, created });
     return { account, session, continueAt };

@@ -4,6 +4,7 @@ import type { Peer } from "../../core/peer-snapshot.ts";
 import type { Site } from "../../host/site.ts";
 import type { Job } from "../../service-stores/outbox-store.ts";
 import type { SessionRecord } from "../../service-stores/session-store.ts";
+import type { XmlRpcValue } from "../../xmlrpc/value.ts";
 import { idpMethods, spMethods } from "./methods.ts";
 
 /** What the jobs in the outbox are called. */
@@ -16,6 +17,8 @@ const LEASE_MS = 5 * 60_000;
 const GIVE_UP_AFTER_MS = 24 * 60 * 60_000;
 const FIRST_RETRY_MS = 10_000;
 const LONGEST_RETRY_MS = 60 * 60_000;
+/** As long as a landing may take that has begun; then a site that knew of no session is told once more. */
+const LANDING_MS = 60_000;
 
 interface Notice {
   /** Who is told: a site where she was, or her home. */
@@ -23,6 +26,8 @@ interface Notice {
   readonly username: string;
   readonly userAgentHash: string;
   readonly since: number;
+  /** She had only just set out: the other site may not have been done with letting her in. */
+  readonly isOnHerWay: boolean;
 }
 
 /**
@@ -43,9 +48,11 @@ export class LogoutNotices {
     const { store, clock, random, background } = this.#site;
     if (sessions.length === 0) return 0;
     const now = clock.now();
-    const jobs = sessions.map(({ role, peer, username, userAgentHash }) => {
+    const jobs = sessions.map(({ role, peer, username, userAgentHash, startedAt }) => {
       // A row of ours as the home site is about a session over there, and the other way round.
-      const notice: Notice = { to: role === "idp" ? "sp" : "idp", username, userAgentHash, since: now };
+      const to = role === "idp" ? "sp" : "idp";
+      const isOnHerWay = to === "sp" && now < startedAt + LANDING_MS;
+      const notice: Notice = { to, username, userAgentHash, since: now, isOnHerWay };
       return { id: Buffer.from(random(16)).toString("hex"), kind: KIND, peer, data: JSON.stringify(notice) };
     });
     await store.outbox.put(jobs, now);
@@ -77,7 +84,11 @@ export class LogoutNotices {
     const { store, clock } = this.#site;
     const notice = JSON.parse(job.data) as Notice;
     try {
-      await this.#tell(job.peer, notice, signal);
+      const answer = await this.#tell(job.peer, notice, signal);
+      if (answer === false && notice.isOnHerWay && job.attempts === 0) {
+        await store.outbox.retry(job.id, clock.now() + LANDING_MS);
+        return false;
+      }
     } catch (error) {
       // The lease ends by itself, or another process takes over.
       if (signal.aborted) return false;
@@ -92,9 +103,14 @@ export class LogoutNotices {
     return true;
   }
 
-  async #tell(id: PeerId, { to, username, userAgentHash: useragent }: Notice, signal: AbortSignal): Promise<void> {
+  /** Resolves with what the site says to it. */
+  async #tell(
+    id: PeerId,
+    { to, username, userAgentHash: useragent }: Notice,
+    signal: AbortSignal,
+  ): Promise<XmlRpcValue> {
     const method = to === "sp" ? spMethods.kill_child : idpMethods.kill_children;
-    await this.#site.call({ id }, method, { username, useragent }, signal);
+    return this.#site.call({ id }, method, { username, useragent }, signal);
   }
 
   async #giveUp(id: PeerId, { username }: Notice, error: unknown): Promise<void> {

@@ -40,12 +40,15 @@ export class Logout {
    */
   async atVisitedSite(caller: PeerId, username: string, userAgentHash: string): Promise<boolean> {
     const { store } = this.#site;
-    const [ended] = await store.sessions.take({ role: "idp", peer: caller, username, userAgentHash });
-    if (!ended) return false;
-    const others = await store.sessions.take({ role: "idp", accountId: ended.accountId, userAgentHash });
-    await this.#announce(others);
-    await this.#end([ended, ...others]);
-    return true;
+    const ended = [...(await store.sessions.take({ role: "idp", peer: caller, username, userAgentHash }))];
+    // A name can have been given to somebody else meanwhile: then there are two.
+    for (const accountId of new Set(ended.map((row) => row.accountId))) {
+      const others = await store.sessions.take({ role: "idp", accountId, userAgentHash });
+      await this.#announce(others);
+      ended.push(...others);
+    }
+    await this.#end(ended);
+    return ended.length > 0;
   }
 
   /** `kill_child`: a visitor logged out elsewhere. Ends her session of that browser (MNET-120). Resolves with whether there was one. */

@@ -87,7 +87,7 @@ export class Pages {
   }
 
   /** The visitor must say whether she wants to be logged in. */
-  landingQuestion({ account, home, instead, query }: Question): HttpResponse {
+  landingQuestion({ account, home, instead }: Question, address: URL): HttpResponse {
     const now = instead
       ? `<p>You are logged in here as <strong>${escapeXml(instead.username)}</strong>. That will end.</p>\n`
       : "";
@@ -95,7 +95,7 @@ export class Pages {
     return this.#show(200, {
       kind: "confirm",
       title: `Log in to ${this.#name}?`,
-      bodyHtml: `<p>You come as ${from}.</p>\n${now}${form(query, "Log in")}<p>If you did not ask for this, close this page: nothing has changed.</p>\n`,
+      bodyHtml: `<p>You come as ${from}.</p>\n${now}${form(address, "Log in")}<p>If you did not ask for this, close this page: nothing has changed.</p>\n`,
     });
   }
 
@@ -103,12 +103,12 @@ export class Pages {
   jumpQuestion(
     username: string,
     peer: { readonly name: string; readonly wwwroot: string },
-    query: string,
+    address: URL,
   ): HttpResponse {
     return this.#show(200, {
       kind: "confirm",
       title: `Go to ${peer.name}?`,
-      bodyHtml: `<p>Another site asks you to log in at ${escapeXml(peer.name)} (<code>${escapeXml(peer.wwwroot)}</code>) with your account <strong>${escapeXml(username)}</strong>.</p>\n${form(query, "Go there")}<p>If you did not ask for this, close this page: nothing has changed.</p>\n`,
+      bodyHtml: `<p>Another site asks you to log in at ${escapeXml(peer.name)} (<code>${escapeXml(peer.wwwroot)}</code>) with your account <strong>${escapeXml(username)}</strong>.</p>\n${form(address, "Go there")}<p>If you did not ask for this, close this page: nothing has changed.</p>\n`,
     });
   }
 
@@ -158,9 +158,9 @@ const PRIVATE = [
 /** No `form-action`: browsers apply it to the redirect to the other site, too. */
 const STRICT = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
 
-/** To the page's own address, whatever path it was reached by. */
-const form = (query: string, button: string): string =>
-  `<form method="post" action="?${escapeXml(query)}"><button type="submit">${button}</button></form>\n`;
+/** To the page's own address, whatever `base` the layout has. */
+const form = (address: URL, button: string): string =>
+  `<form method="post" action="${escapeXml(address.href)}"><button type="submit">${button}</button></form>\n`;
 
 const plain = ({ title, bodyHtml }: SsoPage, name: string): string => `<!doctype html>
 <html lang="en">

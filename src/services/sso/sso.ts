@@ -1,16 +1,15 @@
-import { ConfigError, SsoError } from "../../core/errors.ts";
-import { listing, type Listing } from "../../core/listing.ts";
+import { SsoError } from "../../core/errors.ts";
 import type { Peer, PeerRef } from "../../core/peer-snapshot.ts";
 import { serveMethod } from "../../host/method.ts";
 import { createService, type Service } from "../../host/service.ts";
 import type { Attachment, Site } from "../../host/site.ts";
-import { publishes, subscribes } from "../../peer/service-flags.ts";
+import { subscribes } from "../../peer/service-flags.ts";
 import type { Account } from "../../plug-ins/account.ts";
 import type { Browser, BrowserSession } from "../../plug-ins/browser.ts";
 import { wireUsername } from "../../plug-ins/usernames.ts";
-import type { AccessRule } from "../../service-stores/access-store.ts";
-import { isRemoteUsername } from "../../plug-ins/usernames.ts";
+import { administrationOf, type SsoAdministration } from "./administration.ts";
 import { Doors } from "./doors.ts";
+import { sendsUsersHere } from "./homes.ts";
 import { IdentityProvider } from "./identity-provider.ts";
 import { Jump } from "./jump.ts";
 import { Keepalive } from "./keepalive.ts";
@@ -30,28 +29,8 @@ export interface NetworkLink {
   readonly href: string;
 }
 
-/** Which users of peers may log in here (spec 9.12). What an unknown one may is the peer's setting `signIn`. */
-export interface AccessList {
-  /** A rule for one user; `"default"` takes it away. Throws `MNET_PEER_UNKNOWN`, `MNET_CONFIG_INVALID`. */
-  set(peer: PeerRef, username: string, rule: AccessRule | "default"): Promise<void>;
-  /** By name. */
-  list(peer: PeerRef): Listing<{ readonly username: string; readonly rule: AccessRule }>;
-}
-
-/** A browser session that is shared with a peer. */
-export interface NetworkSession {
-  readonly peer: Peer;
-  /** `"idp"`: a user of ours is there. `"sp"`: a user of the peer is here. */
-  readonly role: "idp" | "sp";
-  readonly accountId: string;
-  /** On the wire. */
-  readonly username: string;
-  readonly startedAt: Date;
-  readonly expiresAt: Date;
-}
-
 /** Single sign-on with the peers of a host. */
-export interface Sso<Raw = unknown> {
+export interface Sso<Raw = unknown> extends SsoAdministration {
   /** The "Network servers" block: where this account may go, by name. Empty for remote accounts. */
   networkServers(account: Account): Promise<readonly NetworkLink[]>;
   /**
@@ -78,12 +57,6 @@ export interface Sso<Raw = unknown> {
   readonly land: (
     browser: Browser<Raw>,
   ) => Promise<{ readonly account: Account; readonly session: BrowserSession; readonly continueAt: string }>;
-  readonly access: AccessList;
-  /** Sessions that have not expired. */
-  sessions(filter?: {
-    readonly peer?: PeerRef | undefined;
-    readonly accountId?: string | undefined;
-  }): Listing<NetworkSession>;
 }
 
 /**
@@ -128,7 +101,7 @@ function attach<Raw>(site: Site, configuration: SsoConfiguration): Attachment<{ 
         logout.atHome(peer.id, username, useragent.toLowerCase()),
       ),
       serveMethod(spMethods.keepalive_client, ({}, { peer }) => {
-        site.background.run(() => site.run((signal) => keepalive.run(peer.id, signal)));
+        site.background.run(() => site.run((signal) => keepalive.runFor(peer.id, signal)));
         return true;
       }),
     ],
@@ -161,6 +134,7 @@ function createSso<Raw>(
   }
 
   return {
+    ...administrationOf(site),
     networkServers: (account) =>
       site.withStore(async () => {
         if (account.home !== undefined) return [];
@@ -175,7 +149,7 @@ function createSso<Raw>(
     identityProviders: (returnTo = "/") =>
       site.withStore(() =>
         linksTo(
-          async (peer) => peer.application !== "mahara" && publishes(await site.flag(peer, SP, "own")),
+          (peer) => sendsUsersHere(site, peer),
           (peer) => loginAddress(site.wwwroot, peer, returnTo),
         ),
       ),
@@ -196,48 +170,5 @@ function createSso<Raw>(
           },
         );
       }),
-    access: {
-      set: (ref, username, rule) =>
-        site.withStore(async () => {
-          if (!["allow", "deny", "default"].includes(rule)) {
-            throw new ConfigError("MNET_CONFIG_INVALID", "A rule is allow, deny or default.", { option: "rule" });
-          }
-          if (!isRemoteUsername(username)) {
-            throw new ConfigError("MNET_CONFIG_INVALID", "This cannot be the name of a user.", { option: "username" });
-          }
-          const { id, wwwroot } = await site.known(ref);
-          await site.store.access.set(id, username, rule === "default" ? undefined : rule);
-          site.emit({ type: "sso.access-changed", level: "info", peer: { id, wwwroot }, username, rule });
-        }),
-      list: ({ id }) => listing((after, limit) => site.withStore(() => site.store.access.list(id, after, limit))),
-    },
-    sessions: ({ peer, accountId } = {}) =>
-      listing((after, limit) =>
-        site.withStore(async () => {
-          const match = { ...(peer && { peer: peer.id }), ...(accountId !== undefined && { accountId }) };
-          const { items, next } = await site.store.sessions.find(match, after, limit);
-          const now = site.clock.now();
-          const live = items.filter(({ expiresAt }) => expiresAt > now);
-          const sessions = await Promise.all(live.map(sessionOf));
-          return { items: sessions.filter((session) => session !== undefined), ...(next !== undefined && { next }) };
-        }),
-      ),
   };
-
-  async function sessionOf(
-    record: Parameters<Site["store"]["sessions"]["save"]>[0],
-  ): Promise<NetworkSession | undefined> {
-    const { role, accountId, username } = record;
-    const peer = await site.find(record.peer);
-    return (
-      peer && {
-        peer,
-        role,
-        accountId,
-        username,
-        startedAt: new Date(record.startedAt),
-        expiresAt: new Date(record.expiresAt),
-      }
-    );
-  }
 }

@@ -1,11 +1,10 @@
-import type { Fingerprint } from "../../core/ids.ts";
 import type { KeyStore, StoredKey } from "../../keys/key-store.ts";
 import { currentKeyStays, PREPARED_FOR_MS } from "../key-rules.ts";
 import type { MemoryState } from "./memory-store.ts";
 
 /** Own keys in memory. Every method runs without a pause, so each is one step. */
 export function memoryKeyStore(state: MemoryState): KeyStore {
-  const keys = new Map<Fingerprint, StoredKey>();
+  const { keys } = state;
 
   // Reversed before the stable sort: of two keys of one millisecond, the later stands first.
   const newestFirst = (): StoredKey[] => [...keys.values()].reverse().sort((a, b) => b.createdAt - a.createdAt);
@@ -35,6 +34,14 @@ export function memoryKeyStore(state: MemoryState): KeyStore {
       key.privateKey.fill(0);
       keys.set(fingerprint, { ...key, state: "revoked", privateKey: new Uint8Array() });
       state.generation += 1;
+    },
+    async rewrap(fingerprint, expected, privateKey) {
+      const key = keys.get(fingerprint);
+      if (key === undefined || key.state === "revoked" || Buffer.compare(key.privateKey, expected) !== 0) return false;
+      key.privateKey.fill(0);
+      keys.set(fingerprint, { ...key, privateKey: new Uint8Array(privateKey) });
+      state.generation += 1;
+      return true;
     },
     async prune(generations, now) {
       const old = newestFirst();

@@ -1,4 +1,8 @@
+import type { Fingerprint, PeerId } from "../../core/ids.ts";
 import type { Store } from "../../host/store.ts";
+import type { StoredKey } from "../../keys/key-store.ts";
+import type { PeerRecord } from "../../peer/peer-store.ts";
+import type { ServiceFlags } from "../../peer/service-flags.ts";
 import { memoryAccessStore } from "./access-store.ts";
 import { memoryKeyStore } from "./key-store.ts";
 import { memoryLogStore } from "./log-store.ts";
@@ -6,6 +10,7 @@ import { memoryOutboxStore } from "./outbox-store.ts";
 import { memoryPeerStore } from "./peer-store.ts";
 import { memoryRemoteCourseStore } from "./remote-course-store.ts";
 import { memoryReplayStore } from "./replay-store.ts";
+import { restoreMemory } from "./restore.ts";
 import { memoryRunStore } from "./run-store.ts";
 import { memorySessionStore } from "./session-store.ts";
 import { memoryStatsStore } from "./stats-store.ts";
@@ -15,6 +20,11 @@ import { memoryTokenStore } from "./token-store.ts";
 export interface MemoryState {
   /** Goes up with every change of peers, of the boxes for All Hosts and of own keys. */
   generation: number;
+  readonly keys: Map<Fingerprint, StoredKey>;
+  readonly peers: Map<PeerId, PeerRecord>;
+  /** The highest id that was given. */
+  newestPeer: number;
+  allHosts: ServiceFlags;
 }
 
 /**
@@ -29,8 +39,8 @@ export interface MemoryState {
  * const host = await createHost({ wwwroot: "https://a.test", name: "A", store: memoryStore() });
  */
 export function memoryStore(): Store {
-  const state: MemoryState = { generation: 1 };
-  return {
+  const state: MemoryState = { generation: 1, keys: new Map(), peers: new Map(), newestPeer: 0, allHosts: {} };
+  const concerns = {
     keys: memoryKeyStore(state),
     peers: memoryPeerStore(state),
     replay: memoryReplayStore(),
@@ -42,6 +52,10 @@ export function memoryStore(): Store {
     outbox: memoryOutboxStore(),
     remoteCourses: memoryRemoteCourseStore(),
     runs: memoryRunStore(),
+  };
+  return {
+    ...concerns,
+    restore: (records) => restoreMemory(state, concerns, records),
     open: async () => undefined,
     migrate: async () => ({ applied: [] }),
     pendingMigrations: async () => [],

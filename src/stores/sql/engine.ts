@@ -26,6 +26,8 @@ export interface SqlEngine {
   migrating<T>(db: Kysely<Schema>, work: (db: Kysely<Schema>) => Promise<T>): Promise<T>;
   /** Whether a transaction failed only because others were in its way, so that it is to be done again from its beginning. */
   mustRepeat(error: unknown): boolean;
+  /** After rows were written with ids that were not given by the database: the next one that is gets a higher id. */
+  resumeIds(trx: Kysely<Schema>, table: "peer"): Promise<void>;
   /** Makes bytes that were overwritten or deleted unreadable in the files, where the engine can and nobody prevents it. */
   scrub(db: Kysely<Schema>): Promise<void>;
   /** Ends all connections, after the queries in flight. Harmless when done twice. */
@@ -93,20 +95,22 @@ export async function change<T>(
   context: SqlContext,
   work: (trx: Transaction<Schema>) => Promise<{ readonly changed: boolean; readonly result: T }>,
 ): Promise<T> {
-  const { db, tables } = context;
-  return transact(context, db, async (trx) => {
+  return transact(context, context.db, async (trx) => {
     await lockSite(context, trx);
     const { changed, result } = await work(trx);
-    if (changed) {
-      const { numUpdatedRows } = await trx
-        .updateTable(tables.site)
-        .set((row) => ({ generation: row("generation", "+", 1) }))
-        .where("id", "=", SITE)
-        .executeTakeFirst();
-      if (numUpdatedRows !== 1n) throw siteMissing(tables);
-    }
+    if (changed) await renewGeneration(context, trx);
     return result;
   });
+}
+
+/** Says to every cache that something has changed. */
+export async function renewGeneration({ tables }: SqlContext, trx: Transaction<Schema>): Promise<void> {
+  const { numUpdatedRows } = await trx
+    .updateTable(tables.site)
+    .set((row) => ({ generation: row("generation", "+", 1) }))
+    .where("id", "=", SITE)
+    .executeTakeFirst();
+  if (numUpdatedRows !== 1n) throw siteMissing(tables);
 }
 
 /** Until the transaction ends, nobody else passes here. */

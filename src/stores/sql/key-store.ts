@@ -1,11 +1,25 @@
+import type { Selectable, Transaction } from "kysely";
 import type { Fingerprint } from "../../core/ids.ts";
-import type { KeyStore } from "../../keys/key-store.ts";
+import type { KeyStore, StoredKey } from "../../keys/key-store.ts";
 import { currentKeyStays, PREPARED_FOR_MS } from "../key-rules.ts";
 import { change, type SqlContext } from "./engine.ts";
+import type { Schema } from "./schema.ts";
 
 /** Own keys in SQL. */
 export function sqlKeyStore(context: SqlContext): KeyStore {
   const { db, tables, engine } = context;
+
+  /** Zeros of the same length first, which most engines write over what was there. */
+  async function overwrite(
+    trx: Transaction<Schema>,
+    key: { readonly id: number; readonly private_key: Uint8Array },
+    bytes: Uint8Array,
+  ): Promise<void> {
+    for (const private_key of [new Uint8Array(key.private_key.byteLength), bytes]) {
+      await trx.updateTable(tables.key).set({ private_key }).where("id", "=", key.id).execute();
+    }
+  }
+
   return {
     async list() {
       const rows = await db
@@ -33,14 +47,7 @@ export function sqlKeyStore(context: SqlContext): KeyStore {
         if (existing) return { changed: false, result: undefined };
         await trx
           .insertInto(tables.key)
-          .values({
-            fingerprint: key.fingerprint,
-            certificate: key.certificate,
-            private_key: key.privateKey,
-            state: "prepared",
-            created_at: key.createdAt,
-            changed_at: key.createdAt,
-          })
+          .values({ ...keyRow(key), state: "prepared" })
           .execute();
         return { changed: true, result: undefined };
       });
@@ -77,17 +84,28 @@ export function sqlKeyStore(context: SqlContext): KeyStore {
           .executeTakeFirst();
         if (key?.state === "current") throw currentKeyStays();
         if (key === undefined || key.state === "revoked") return { changed: false, result: false };
-        // Zeros of the same length first, which most engines write over what was there.
-        for (const length of [key.private_key.byteLength, 0]) {
-          await trx
-            .updateTable(tables.key)
-            .set({ state: "revoked", private_key: new Uint8Array(length) })
-            .where("id", "=", key.id)
-            .execute();
-        }
+        await trx.updateTable(tables.key).set({ state: "revoked" }).where("id", "=", key.id).execute();
+        await overwrite(trx, key, new Uint8Array());
         return { changed: true, result: true };
       });
       if (isForgotten) await engine.scrub(db);
+    },
+    async rewrap(fingerprint, expected, privateKey) {
+      const isReplaced = await change(context, async (trx) => {
+        const key = await trx
+          .selectFrom(tables.key)
+          .select(["id", "state", "private_key"])
+          .where("fingerprint", "=", fingerprint)
+          .executeTakeFirst();
+        const isExpected =
+          key !== undefined &&
+          key.state !== "revoked" &&
+          Buffer.compare(new Uint8Array(key.private_key), expected) === 0;
+        if (isExpected) await overwrite(trx, key, privateKey);
+        return { changed: isExpected, result: isExpected };
+      });
+      if (isReplaced) await engine.scrub(db);
+      return isReplaced;
     },
     async prune(generations, now) {
       const isForgotten = await change(context, async (trx) => {
@@ -107,5 +125,15 @@ export function sqlKeyStore(context: SqlContext): KeyStore {
       });
       if (isForgotten) await engine.scrub(db);
     },
+  };
+}
+
+export function keyRow(key: StoredKey): Omit<Selectable<Schema["key"]>, "id" | "state"> {
+  return {
+    fingerprint: key.fingerprint,
+    certificate: key.certificate,
+    private_key: key.privateKey,
+    created_at: key.createdAt,
+    changed_at: key.createdAt,
   };
 }

@@ -80,6 +80,8 @@ export function mysqlEngine(
         }
       }),
     mustRepeat: isDeadlock,
+    // `auto_increment` looks at every id that is written.
+    resumeIds: async () => undefined,
     // Old versions of rows stay in the files until the server cleans up, and in its log of writes; nobody can order that.
     scrub: async () => undefined,
     close: () => driver.close(),
@@ -98,7 +100,8 @@ async function openPool(
   maxConnections: number,
   { connectMs }: ServerTimeouts,
 ): Promise<ServerPool> {
-  const mysql = await loadDriver("mysql2", () => import("mysql2/promise"));
+  // By its default: the names of this module are not all seen from outside.
+  const { default: mysql } = await loadDriver("mysql2", () => import("mysql2/promise"));
   const translate = (error: unknown): StoreError => mysqlError(error, `${database} on ${socket ?? host}`);
   const caFile = tls?.caFile;
   const ca = caFile === undefined ? undefined : await readFile(caFile, "utf8").catch(rethrow(translate));

@@ -33,7 +33,7 @@ export function sqlPeerStore(context: SqlContext): PeerStore {
         // Read back instead of `returning`, which not every engine has.
         await trx
           .insertInto(tables.peer)
-          .values({ ...toRow(peer), version: 1 })
+          .values({ ...peerRow(peer), version: 1 })
           .execute();
         const [inserted] = await sameSite(trx, peer);
         if (!inserted) throw new TypeError("A row that was just written is not there.");
@@ -60,7 +60,7 @@ export function sqlPeerStore(context: SqlContext): PeerStore {
           .executeTakeFirst();
         if (!stored) return { changed: false, result: undefined };
         if ((await sameSite(trx, peer)).some(({ id }) => id !== peer.id)) throw peerTaken();
-        const row = { ...toRow(peer), version: peer.version + 1 };
+        const row = { ...peerRow(peer), version: peer.version + 1 };
         await trx
           .updateTable(tables.peer)
           .set(row)
@@ -101,7 +101,7 @@ export function sqlPeerStore(context: SqlContext): PeerStore {
   };
 }
 
-function toRow(peer: Omit<PeerRecord, "id" | "version">): Omit<Selectable<Schema["peer"]>, "id" | "version"> {
+export function peerRow(peer: Omit<PeerRecord, "id" | "version">): Omit<Selectable<Schema["peer"]>, "id" | "version"> {
   return {
     wwwroot: peer.wwwroot,
     canonical: peer.canonical,

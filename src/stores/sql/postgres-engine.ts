@@ -75,6 +75,12 @@ export function postgresEngine(
         return work(trx);
       }),
     mustRepeat: isDeadlock,
+    async resumeIds(trx, table) {
+      const sequence = sql`pg_get_serial_sequence(quote_ident(${sql.lit(table)}), 'id')`;
+      await sql`
+        select setval(${sequence}, newest) from (select max(id) as newest from ${sql.table(table)}) as ids
+        where newest is not null`.execute(trx);
+    },
     // Old versions of rows stay in the files until the server cleans up, and in its log of writes; nobody can order that.
     scrub: async () => undefined,
     close: () => driver.close(),

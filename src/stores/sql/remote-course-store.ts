@@ -4,6 +4,7 @@ import type { CachedCourse, CachedEnrolment, RemoteCourseStore } from "../../ser
 import { chunksOf } from "./chunks.ts";
 import { lockSite, transact, type SqlContext } from "./engine.ts";
 import type { Schema } from "./schema.ts";
+import { replacing } from "./upsert.ts";
 
 /** Courses of peers in SQL. */
 export function sqlRemoteCourseStore(context: SqlContext): RemoteCourseStore {
@@ -40,16 +41,7 @@ export function sqlRemoteCourseStore(context: SqlContext): RemoteCourseStore {
     for (const chunk of chunksOf([...byKey.values()])) {
       await trx
         .insertInto(tables.remote_enrolment)
-        .values(
-          chunk.map(({ course, username, method, roleName, changedAt }) => ({
-            peer,
-            course,
-            username,
-            method,
-            role_name: roleName,
-            changed_at: changedAt ?? null,
-          })),
-        )
+        .values(chunk.map((row) => enrolmentRow(peer, row)))
         .execute();
     }
   }
@@ -85,8 +77,9 @@ export function sqlRemoteCourseStore(context: SqlContext): RemoteCourseStore {
             )
             .execute();
         }
-        await trx.deleteFrom(tables.remote_peer).where("peer", "=", peer).execute();
-        await trx.insertInto(tables.remote_peer).values({ peer, fetched_at: now }).execute();
+        // Never taken away and put back: whoever waits for the row would then find none, and believe that there is none.
+        const row = trx.insertInto(tables.remote_peer).values({ peer, fetched_at: now });
+        await replacing(engine, row, ["peer"], ["fetched_at"]).execute();
       });
     },
     async courses(peer) {
@@ -219,6 +212,13 @@ const toCourse = ({ course, fields }: Pick<Schema["remote_course"], "course" | "
   id: course,
   fields: JSON.parse(fields) as CachedCourse["fields"],
 });
+
+export function enrolmentRow(
+  peer: PeerId,
+  { course, username, method, roleName, changedAt }: CachedEnrolment & { readonly course: number },
+): Schema["remote_enrolment"] {
+  return { peer, course, username, method, role_name: roleName, changed_at: changedAt ?? null };
+}
 
 function toEnrolment(row: Omit<Schema["remote_enrolment"], "peer" | "course">): CachedEnrolment {
   return {

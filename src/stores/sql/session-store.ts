@@ -42,17 +42,7 @@ export function sqlSessionStore(context: SqlContext): SessionStore {
 
   return {
     async save(session) {
-      const { role, peer, accountId, username, userAgentHash, sessionId, startedAt, expiresAt } = session;
-      const row = {
-        role,
-        peer,
-        account_id: accountId,
-        username,
-        user_agent_hash: userAgentHash,
-        session_id: sessionId,
-        started_at: startedAt,
-        expires_at: expiresAt,
-      };
+      const row = sessionRow(session);
       const key = ["account_id", "peer", "role", "user_agent_hash"] as const;
       await transact(context, db, async (trx) => {
         await replacing(engine, trx.insertInto(tables.session).values(row), key, [
@@ -137,6 +127,19 @@ export function sqlSessionStore(context: SqlContext): SessionStore {
       }
       return pruned;
     },
+  };
+}
+
+export function sessionRow(session: SessionRecord): Omit<Selectable<Schema["session"]>, "id"> {
+  return {
+    role: session.role,
+    peer: session.peer,
+    account_id: session.accountId,
+    username: session.username,
+    user_agent_hash: session.userAgentHash,
+    session_id: session.sessionId,
+    started_at: session.startedAt,
+    expires_at: session.expiresAt,
   };
 }
 

@@ -9,6 +9,7 @@ import { sqlOutboxStore } from "./outbox-store.ts";
 import { sqlPeerStore } from "./peer-store.ts";
 import { sqlRemoteCourseStore } from "./remote-course-store.ts";
 import { sqlReplayStore } from "./replay-store.ts";
+import { restoreSql } from "./restore.ts";
 import { sqlRunStore } from "./run-store.ts";
 import { sqlSessionStore } from "./session-store.ts";
 import { sqlStatsStore } from "./stats-store.ts";
@@ -36,6 +37,7 @@ export function sqlStore(engine: SqlEngine, tablePrefix: string): Store {
     remoteCourses: sqlRemoteCourseStore(context),
     runs: sqlRunStore(context),
     ...migrator(context),
+    restore: (records) => restoreSql(context, records),
     // Not `destroy` of Kysely, which cuts transactions in flight and makes later queries fail without a code.
     close: () => engine.close(),
   };

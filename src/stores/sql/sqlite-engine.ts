@@ -33,7 +33,8 @@ export interface SqliteDatabase {
  * in this process.
  */
 const BUSY_TIMEOUT_MS = 5000;
-const LONGEST_PAUSE_MS = 25;
+/** At random up to this: whoever looks seldom, or when others do, is never in time where many write. */
+const LONGEST_PAUSE_MS = 10;
 
 /** How often to look for a moment in which nobody reads or writes, and how long to wait in between. */
 const SCRUB_ATTEMPTS = 20;
@@ -84,6 +85,8 @@ export function sqliteEngine(open: () => Promise<SqliteDatabase>): SqlEngine {
     migrating: (db, work) => db.transaction().execute(work),
     // Whoever begins a transaction has the lock that it needs to the end.
     mustRepeat: () => false,
+    // `autoincrement` looks at every id that is written.
+    resumeIds: async () => undefined,
     async scrub(db) {
       try {
         // The log beside the file has the old pages until it is emptied, which others who read or write put off.
@@ -282,12 +285,12 @@ class SqliteConnection implements DatabaseConnection {
 
 /** Repeats what fails for a moment only, until the patience is used up. */
 async function patiently<T>(work: () => T): Promise<T> {
-  for (let waited = 0, pause = 1; ; waited += pause, pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+  for (let waited = 0, pause = 1; ; waited += pause / 2, pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
     try {
       return work();
     } catch (error) {
       if (!(error instanceof StoreError && error.retryable) || waited >= BUSY_TIMEOUT_MS) throw error;
-      await setTimeout(pause);
+      await setTimeout(Math.random() * pause);
     }
   }
 }

@@ -24,12 +24,18 @@ export function sqlTokenStore({ db, swift, tables }: SqlContext): TokenStore {
       // Only `uses` and `first_used_at` ever change, so the rest may be read before.
       const token = await db
         .selectFrom(tables.token)
-        .select(["account_id", "session_id", "expires_at"])
+        .select(["account_id", "session_id", "expires_at", "uses", "first_used_at"])
         .where("hash", "=", hash)
         .where("peer", "=", peer)
         .where("user_agent_hash", "=", userAgentHash)
         .executeTakeFirst();
       if (!token) return { outcome: "absent" };
+      // A token that is used up stays so, and one that has expired unused does: that needs no lock, of which SQLite has one.
+      const isUsed = token.uses > 0;
+      if (isUsed && (token.uses >= grace.uses || (token.first_used_at ?? 0) <= now - grace.withinMs)) {
+        return { outcome: "used" };
+      }
+      if (!isUsed && token.expires_at <= now) return { outcome: "expired" };
       // One statement looks and counts, so that nobody comes in between.
       const { numUpdatedRows } = await db
         .updateTable(tables.token)

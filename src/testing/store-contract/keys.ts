@@ -153,6 +153,50 @@ export const KEY_CHECKS: Checks = {
       assert.equal(newest.privateKey.length, isPromoted ? 5 : 0);
     }
   },
+  "SEC-051 keys: rewrap stores the private half otherwise, for everybody, and nothing else changes": async (
+    store,
+    other,
+  ) => {
+    await store.keys.prepare({ ...key("a"), createdAt: START + 1 });
+    await store.keys.promote(fingerprint("a"), undefined, START + 1);
+    await store.keys.prepare({ ...key("b"), createdAt: START + 2 });
+    const before = await store.keys.list();
+    const generation = await other.peers.generation();
+    const wrapped = Uint8Array.from({ length: 300 }, (_, index) => index % 256);
+    assert.equal(await store.keys.rewrap(fingerprint("a"), key("a").privateKey, wrapped), true);
+    const after = before.map((one) => (one.state === "current" ? { ...one, privateKey: wrapped } : one));
+    assert.deepEqual(await other.keys.list(), after);
+    assert.notEqual(await other.peers.generation(), generation);
+  },
+  "SEC-051 keys: rewrap changes nothing where the key is stored otherwise, revoked or unknown": async (
+    store,
+    other,
+  ) => {
+    for (const name of ["a", "b"]) await store.keys.prepare(key(name));
+    await store.keys.revoke(fingerprint("b"));
+    const before = await store.keys.list();
+    const generation = await store.peers.generation();
+    const bytes = key("a").privateKey;
+    const wrapped = Uint8Array.of(1, 2, 3);
+    for (const stale of [new Uint8Array(), wrapped, bytes.subarray(1), Uint8Array.of(...bytes, 0)]) {
+      assert.equal(await other.keys.rewrap(fingerprint("a"), stale, wrapped), false);
+    }
+    assert.equal(await other.keys.rewrap(fingerprint("b"), new Uint8Array(), wrapped), false);
+    assert.equal(await other.keys.rewrap(fingerprint("c"), bytes, wrapped), false);
+    assert.deepEqual(await store.keys.list(), before);
+    assert.equal(await store.peers.generation(), generation);
+  },
+  "SEC-051 keys: of many who rewrap one key at once, one succeeds": async (store, other) => {
+    await store.keys.prepare(key("a"));
+    const won = await race(
+      (contender, index) => contender.keys.rewrap(fingerprint("a"), key("a").privateKey, Uint8Array.of(index, 1)),
+      store,
+      other,
+    );
+    assert.equal(won.filter(Boolean).length, 1);
+    const [stored] = await store.keys.list();
+    assert.deepEqual(stored?.privateKey, Uint8Array.of(won.indexOf(true), 1));
+  },
   "keys: prune forgets archived keys beyond the newest, and no others": async (store, other) => {
     let current: Fingerprint | undefined;
     for (const [index, name] of ["a", "b", "c", "d", "e", "f"].entries()) {

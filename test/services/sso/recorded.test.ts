@@ -94,12 +94,14 @@ async function answerOf(recording: Recording, name: string, circumstances: Circu
   });
   const peer = await host.peers.get(recorded.from!);
   await host.peers.set(peer, { exportFields: EXPORTED });
-  if (session) {
+  const at = session ?? token;
+  if (at) {
     await store.sessions.save({
-      ...session,
+      username: at.username,
+      userAgentHash: at.userAgentHash,
       role: "idp",
       peer: peer.id,
-      accountId: await accountOf(session.username),
+      accountId: await accountOf(at.username),
       sessionId: "s1",
       startedAt: now,
       expiresAt: now + 60_000,
