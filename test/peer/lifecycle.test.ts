@@ -475,8 +475,10 @@ describe("settings", () => {
       profile: "automatic",
       maxEnrolments: 10_000,
       strictAlgorithms: false,
-      exportFields: ["city", "country", "lang", "timezone", "description"],
-      importFields: ["city", "country", "lang", "timezone", "description"],
+      exportFields: ["city", "country", "lang", "timezone", "description", "picture"],
+      importFields: ["city", "country", "lang", "timezone", "description", "picture"],
+      signIn: "allow",
+      maxEnrolments: 10_000,
       allowAddresses: [],
       legacy: { tls: "verify", smallKeys: false, adoptKeyOverHttps: false },
     });
