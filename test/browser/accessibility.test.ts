@@ -1,9 +1,8 @@
-import axe from "axe-core";
-import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { PATHS } from "../../src/cli/demo/web/paths.ts";
 import { SsoError } from "../../src/core/errors.ts";
 import { Pages } from "../../src/services/sso/pages.ts";
+import { violations } from "./axe.ts";
 import { browserRig } from "./rig.ts";
 import { jumpLink, logInAt, submit } from "./steps.ts";
 
@@ -13,26 +12,6 @@ const FOCUSED = `(() => {
   const { outlineStyle, outlineWidth } = getComputedStyle(element);
   return { name: (element.labels?.[0] ?? element).textContent.trim(), outline: outlineStyle + " " + outlineWidth };
 })()`;
-
-interface Findings {
-  readonly violations: readonly {
-    readonly id: string;
-    readonly help: string;
-    readonly nodes: readonly { readonly html: string }[];
-  }[];
-  readonly passes: readonly unknown[];
-}
-
-/** What axe-core finds wrong with a page: WCAG 2.2 A and AA, and its best practices. */
-async function violations(page: Page): Promise<readonly string[]> {
-  // Evaluated past the page's own policy, which forbids scripts.
-  await page.evaluate(axe.source);
-  const found = await page.evaluate<Findings>(
-    `axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] })`,
-  );
-  expect(found.passes.length).toBeGreaterThan(10);
-  return found.violations.map(({ id, help, nodes }) => `${page.url()} ${id}: ${help}: ${nodes[0]?.html ?? ""}`);
-}
 
 describe("the pages of the demo", () => {
   const open = browserRig();

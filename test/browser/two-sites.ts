@@ -5,7 +5,9 @@ import { collegeServices, universityServices } from "../../src/cli/demo/demo-ser
 import { DemoSite, type DemoSiteOptions } from "../../src/cli/demo/demo-site.ts";
 import { collegeContent, universityContent } from "../../src/cli/demo/web/site-content.ts";
 
-/** The two sites of the demo, which know each other and take each other's users. */
+const BOXES = { sso_idp: "both", sso_sp: "both", mnet_enrol: "both" } as const;
+
+/** The two sites of the demo, which know each other, take each other's users and offer each other their courses. */
 export interface TwoSites extends AsyncDisposable {
   readonly alpha: DemoSite;
   readonly beta: DemoSite;
@@ -32,8 +34,8 @@ export async function twoSites({
     content: collegeContent,
   });
   const [toBeta, toAlpha] = await Promise.all([alpha.host.peers.add(beta.wwwroot), beta.host.peers.add(alpha.wwwroot)]);
-  await alpha.host.peers.setServices(toBeta, { sso_idp: "both", sso_sp: "both" });
-  await beta.host.peers.setServices(toAlpha, { sso_idp: "both", sso_sp: "both" });
+  await alpha.host.peers.setServices(toBeta, BOXES);
+  await beta.host.peers.setServices(toAlpha, BOXES);
   return {
     alpha,
     beta,

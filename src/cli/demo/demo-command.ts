@@ -72,6 +72,7 @@ async function runDemo({ once = false, port }: DemoOptions, io: CliIo): Promise<
     await narrator.step("Single sign-on: she comes back through the college's login page", () => roaming.comeBack());
     await narrator.step("Single sign-on: she logs out, everywhere", () => roaming.logOut());
     await narrator.step("Refused on purpose: who may not roam, and tokens in wrong hands", () => roaming.refuse());
+    await narrator.step("Remote enrolment: a user of the university in a course of the college", () => roaming.enrol());
     await narrator.step("Many calls at once", () => story.callTogether());
     await narrator.step("Refused on purpose: calls without permission", () => story.refuseUnpermitted());
     await narrator.step("Refused on purpose: strangers and forgers", () => story.refuseStrangers());
@@ -133,6 +134,7 @@ function suggestions(folder: string, sites: readonly DemoSite[]): readonly strin
     ...formatTable([
       ["  the pages, in your browser", sites.map(({ wwwroot }) => wwwroot).join("  ")],
       ["", "log in as zoe with the password demo, and click “Beta College”"],
+      ["", "log in as admin with the password demo, and click “Remote courses”"],
       ["  a certificate", `curl ${first?.wwwroot}/mnet/publickey.php`],
       ["  what a stranger is told", `curl --data '<methodCall/>' ${first?.wwwroot}/mnet/xmlrpc/server.php`],
       ["  a request, taken apart", `npx mnet inspect ${join(folder, REQUEST_FILE)} --keys ${keys}`],

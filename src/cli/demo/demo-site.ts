@@ -5,6 +5,7 @@ import type { MnetEvent } from "../../core/events.ts";
 import { createHost } from "../../create-host.ts";
 import type { Store } from "../../host/store.ts";
 import type { Wwwroot } from "../../core/ids.ts";
+import { enrolment } from "../../services/enrolment/enrolment.ts";
 import { sso } from "../../services/sso/sso.ts";
 import type { SsoOptions } from "../../services/sso/options.ts";
 import { openStore } from "../../stores/open-store.ts";
@@ -98,7 +99,7 @@ export class DemoSite implements AsyncDisposable {
   /** Starts the host on the store that is there, or on a new one. */
   async start(): Promise<void> {
     const { name, file, services, asking } = this.#options;
-    const { users: accounts, sessions, courses: enrolments, ssoPage: page } = this.web;
+    const { users: accounts, sessions, courses, ssoPage: page } = this.web;
     const transport = new RecordingTransport(new HttpTransport({ allowAddresses: ALLOW_ADDRESSES }));
     const store = openStore(`sqlite:${file}`);
     const host = await createHost({
@@ -106,7 +107,8 @@ export class DemoSite implements AsyncDisposable {
       name,
       store,
       services: [
-        sso<NodeExchange>({ accounts, sessions, enrolments, page, ...asking }),
+        sso<NodeExchange>({ accounts, sessions, enrolments: courses, page, ...asking }),
+        enrolment({ accounts, courses, enrolments: courses }),
         ...services(name, (method) => void this.served.push(method)),
       ],
       transport,

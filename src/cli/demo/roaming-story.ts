@@ -6,8 +6,9 @@ import { Visitor, type Visited } from "./visitor.ts";
 import { coursePath, loginPath, PATHS } from "./web/paths.ts";
 import type { OwnUser } from "./web/site-content.ts";
 
-/** A course of the college that the story's user has a link to. */
-const DEEP_LINK = coursePath(7);
+/** A course of the college that the story's users have links to. */
+const COURSE = 7;
+const DEEP_LINK = coursePath(COURSE);
 const LAND_PATH = "/auth/mnet/land.php";
 /** Longer than any logout takes to get around on one machine. */
 const PATIENCE_MS = 5000;
@@ -133,6 +134,47 @@ export class RoamingStory {
     check(kept.url.href === `${beta.wwwroot}/`, "a link that would lead on to a foreign site ends at the front page");
     await this.#zoe.submit(alpha.wwwroot + PATHS.logout);
     await this.#untilLoggedOut(beta, "the last logout");
+  }
+
+  /** The university's administrator enrols a user of hers at the college; he finds the course at home, and goes there. */
+  async enrol(): Promise<void> {
+    const { tell, check } = this.#voice;
+    const [alpha, beta] = [this.#alpha, this.#beta];
+    const boxes = { mnet_enrol: "both" } as const;
+    await alpha.host.peers.setServices(await alpha.host.peers.get(beta.wwwroot), boxes);
+    await beta.host.peers.setServices(await beta.host.peers.get(alpha.wwwroot), boxes);
+    tell("Both sites publish mnet_enrol to each other, and subscribe to it.");
+
+    const [admin, nikos] = [userOf(alpha, "admin"), userOf(alpha, "nikos")];
+    const [office, phone] = [new Visitor("Mozilla/5.0 (an office)"), new Visitor("Mozilla/5.0 (his telephone)")];
+    const course = beta.web.courses.find(COURSE);
+    const title = course?.title ?? "";
+    await this.#logIn(alpha, office, admin);
+    const page = alpha.wwwroot + PATHS.remoteCourses;
+    check(
+      title !== "" && (await office.open(page)).text.includes(title),
+      `${fullName(admin)}, administrator of ${alpha.name}, sees there that ${beta.name} offers "${title}"`,
+    );
+    const form = { peer: beta.wwwroot, course: String(COURSE), user: nikos.username, action: "enrol" };
+    const answer = await office.submit(page, form);
+    const there = course ? beta.web.courses.participants(course) : [];
+    check(
+      answer.text.includes(`${fullName(nikos)} is enrolled in ${title}.`) &&
+        there.some(({ account }) => account.username === nikos.username && account.home === alpha.wwwroot),
+      `she enrols ${fullName(nikos)} by enrol_user; ${beta.name} has an account for him, and he is in the course`,
+    );
+
+    const home = await this.#logIn(alpha, phone, nikos);
+    const account = alpha.web.users.own(nikos.username)?.account;
+    const mine = account ? await alpha.host.enrolment.coursesFor(account) : [];
+    const link = mine.find(({ peer }) => peer?.wwwroot === beta.wwwroot);
+    check(link !== undefined && home.text.includes(title), "he finds it at home, under My courses");
+    const landed = await phone.open(link?.href ?? alpha.wwwroot);
+    check(
+      landed.url.href === beta.wwwroot + DEEP_LINK && landed.text.includes("You take part in this course."),
+      "one click, and he is in the course, logged in",
+    );
+    for (const browser of [office, phone]) await browser.submit(alpha.wwwroot + PATHS.logout);
   }
 
   // ── Helpers ───────────────────────────────────────────────────────────────

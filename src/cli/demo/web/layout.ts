@@ -11,6 +11,7 @@ export interface Frame {
 export interface Viewer {
   readonly name: string;
   readonly hasPicture: boolean;
+  readonly isAdministrator: boolean;
 }
 
 /**
@@ -56,9 +57,10 @@ const navigation = (viewer: Viewer | undefined): Html =>
     </ul>
   </nav>`;
 
-const ownLinks = ({ name, hasPicture }: Viewer): Html => {
+const ownLinks = ({ name, hasPicture, isAdministrator }: Viewer): Html => {
   const picture = hasPicture && html`<img src="${PATHS.picture}" alt="" />`;
-  return html`<li>
+  return html`${isAdministrator && html`<li><a href="${PATHS.remoteCourses}">Remote courses</a></li> `}
+    <li>
       <a class="me" href="${PATHS.profile}">${picture}<span dir="auto">${name}</span></a>
     </li>
     <li>

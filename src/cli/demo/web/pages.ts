@@ -1,4 +1,6 @@
 import { UntrustedHtml } from "../../../plug-ins/untrusted-html.ts";
+import type { Enrolment } from "../../../plug-ins/course.ts";
+import type { MyCourse } from "../../../services/enrolment/remote-enrolment.ts";
 import type { NetworkLink } from "../../../services/sso/sso.ts";
 import { html, type Html } from "./html.ts";
 import { coursePath, loginPath, PATHS } from "./paths.ts";
@@ -17,6 +19,13 @@ export interface Whereabouts {
   /** Name of her home site; `undefined`: it is this one. */
   readonly home: { readonly name: string; readonly wwwroot: string } | undefined;
   readonly servers: readonly NetworkLink[];
+}
+
+/** Somebody in a course, as the course's page shows her. */
+export interface Participant extends Pick<Enrolment, "method"> {
+  readonly name: string;
+  /** Her home site; `undefined`: this one. */
+  readonly home: Whereabouts["home"];
 }
 
 /** The front page of a visitor whom nobody knows. */
@@ -39,20 +48,20 @@ export const publicFrontPage = (name: string, { motto, courses }: SiteContent): 
 /** The front page of somebody who is logged in. */
 export const frontPage = (
   user: User,
-  { own, others }: { readonly own: readonly CourseContent[]; readonly others: readonly CourseContent[] },
+  { mine, others }: { readonly mine: readonly MyCourse[]; readonly others: readonly CourseContent[] },
   whereabouts: Whereabouts,
 ): PageContent => ({
   body: html`<div class="columns">
     <div class="card">
       <h1>Welcome, <bdi>${user.profile.firstname}</bdi></h1>
       ${
-        own.length > 0 &&
-        html`<h2>Your courses</h2>
-          ${courseList(own)}`
+        mine.length > 0 &&
+        html`<h2 id="my-courses">My courses</h2>
+          ${myCourseList(mine)}`
       }
       ${
         others.length > 0 &&
-        html`<h2>${own.length > 0 ? "More courses" : "Courses"}</h2>
+        html`<h2>${mine.length > 0 ? "More courses" : "Courses"}</h2>
           ${courseList(others)}`
       }
     </div>
@@ -84,6 +93,19 @@ const courseList = (courses: readonly CourseContent[]): Html =>
     ${courses.map(
       ({ id, title, text }) =>
         html`<li><a href="${coursePath(id)}">${title}</a><br /><span class="soft">${text}</span></li> `,
+    )}
+  </ul> `;
+
+/** Courses here and at other sites; a link to one of those logs her in there. */
+const myCourseList = (courses: readonly MyCourse[]): Html =>
+  html`<ul aria-labelledby="my-courses">
+    ${courses.map(
+      ({ peer, href, fullname, roleName }) =>
+        html`<li>
+          <a href="${href}" dir="auto">${fullname}</a><br /><span class="soft"
+            >${[roleName, peer && `at ${peer.name || peer.wwwroot}`].filter(Boolean).join(" ")}</span
+          >
+        </li> `,
     )}
   </ul> `;
 
@@ -153,13 +175,13 @@ export const loginPage = (
         </thead>
         <tbody>
           ${options.users.map(
-            ({ username, password, firstname, lastname, mayRoam }) =>
+            ({ username, password, firstname, lastname, mayRoam, isAdministrator = false }) =>
               html`<tr>
                 <td><code>${username}</code></td>
                 <td><code>${password}</code></td>
                 <td>
                   <bdi>${firstname} ${lastname}</bdi
-                  >${!mayRoam && html` <span class="soft">(may not go to other sites)</span>`}
+                  >${isAdministrator ? html` <span class="soft">(administrator)</span>` : !mayRoam && html` <span class="soft">(may not go to other sites)</span>`}
                 </td>
               </tr> `,
           )}
@@ -168,15 +190,50 @@ export const loginPage = (
     </div> `,
 });
 
-export const coursePage = (course: CourseContent, isHers: boolean): PageContent => ({
+/** A course. `participants`: for those who may see them. */
+export const coursePage = (
+  siteName: string,
+  course: CourseContent,
+  isHers: boolean,
+  participants: readonly Participant[] | undefined,
+): PageContent => ({
   title: course.title,
   body: html`<div class="card narrow">
     <h1>${course.title}</h1>
     <p>${course.text}</p>
     <p class="soft">${isHers ? "You take part in this course." : "You are looking at this course as a guest."}</p>
+    ${participants && participantTable(siteName, participants)}
     <p><a href="${PATHS.front}">All courses</a></p>
   </div> `,
 });
+
+const participantTable = (siteName: string, participants: readonly Participant[]): Html =>
+  html`<table>
+    <caption>
+      Participants
+    </caption>
+    <thead>
+      <tr>
+        <th scope="col">Name</th>
+        <th scope="col">Home site</th>
+        <th scope="col">Enrolled</th>
+      </tr>
+    </thead>
+    <tbody>
+      ${participants.map(
+        ({ name, home, method }) =>
+          html`<tr>
+            <td><bdi>${name}</bdi></td>
+            <td>${home?.name ?? siteName}</td>
+            <td>${methodWords(method)}</td>
+          </tr> `,
+      )}
+    </tbody>
+  </table> `;
+
+/** How somebody came into a course, for people. */
+export const methodWords = (method: string): string =>
+  method === "mnet" ? "through remote enrolment" : method === "manual" ? "by hand" : `by “${method}”`;
 
 /** Who she is, as this site knows it. */
 export const profilePage = (

@@ -5,6 +5,7 @@ export const PATHS = {
   logout: "/logout",
   profile: "/profile",
   picture: "/profile/picture",
+  remoteCourses: "/admin/remote-courses",
   course: "/course/view.php",
   style: "/style.css",
   icon: "/icon.svg",

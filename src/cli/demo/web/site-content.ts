@@ -9,6 +9,8 @@ export interface OwnUser extends Profile {
   readonly looks: Looks;
   /** May log in at other sites. */
   readonly mayRoam: boolean;
+  /** Enrols the site's users in courses of other sites. Default `false`. */
+  readonly isAdministrator?: boolean;
 }
 
 /** A course, and who of the site's own users is in it. */
@@ -16,6 +18,7 @@ export interface CourseContent {
   readonly id: number;
   readonly title: string;
   readonly text: string;
+  readonly category: { readonly id: number; readonly name: string };
   readonly usernames: readonly string[];
 }
 
@@ -27,6 +30,22 @@ export interface SiteContent {
   readonly users: readonly OwnUser[];
   readonly courses: readonly CourseContent[];
 }
+
+const SCIENCE = { id: 1, name: "Science" };
+const SEAMANSHIP = { id: 2, name: "Seamanship" };
+const CRAFTS = { id: 3, name: "Crafts" };
+
+/** The administrator of a site; every site has its own. */
+const administrator = (firstname: string, lastname: string, host: string): OwnUser => ({
+  username: "admin",
+  password: "demo",
+  firstname,
+  lastname,
+  email: `admin@${host}`,
+  mayRoam: false,
+  isAdministrator: true,
+  looks: { background: [226, 226, 236], clothes: [52, 58, 74], skin: [214, 168, 130], hair: [92, 92, 98] },
+});
 
 export const universityContent: SiteContent = {
   motto: "Sciences of the sea since 1911.",
@@ -73,11 +92,30 @@ export const universityContent: SiteContent = {
       mayRoam: false,
       looks: { background: [228, 228, 228], clothes: [90, 90, 90], skin: [200, 200, 200], hair: [130, 130, 130] },
     },
+    administrator("Ingrid", "Berg", "alpha.example"),
   ],
   courses: [
-    { id: 4, title: "Waves and Tides", text: "Why water moves, and how far.", usernames: ["zoe", "nikos"] },
-    { id: 7, title: "Marine Biology", text: "From plankton to whales, in twelve weeks.", usernames: ["zoe"] },
-    { id: 9, title: "Weather at Sea", text: "What the sky says about tomorrow.", usernames: ["nikos"] },
+    {
+      id: 4,
+      title: "Waves and Tides",
+      text: "Why water moves, and how far.",
+      category: SCIENCE,
+      usernames: ["zoe", "nikos"],
+    },
+    {
+      id: 7,
+      title: "Marine Biology",
+      text: "From plankton to whales, in twelve weeks.",
+      category: SCIENCE,
+      usernames: ["zoe"],
+    },
+    {
+      id: 9,
+      title: "Weather at Sea",
+      text: "What the sky says about tomorrow.",
+      category: SCIENCE,
+      usernames: ["nikos"],
+    },
   ],
 };
 
@@ -117,9 +155,22 @@ export const collegeContent: SiteContent = {
       mayRoam: true,
       looks: { background: [250, 232, 200], clothes: [170, 90, 20], skin: [205, 150, 110], hair: [30, 28, 30] },
     },
+    administrator("Tomás", "Rivera", "beta.example"),
   ],
   courses: [
-    { id: 5, title: "Celestial Navigation", text: "Sextant, almanac, and a clear sky.", usernames: ["jose"] },
-    { id: 7, title: "Boat Building", text: "One dinghy, from the keel up.", usernames: ["olena", "jose"] },
+    {
+      id: 5,
+      title: "Celestial Navigation",
+      text: "Sextant, almanac, and a clear sky.",
+      category: SEAMANSHIP,
+      usernames: ["jose"],
+    },
+    {
+      id: 7,
+      title: "Boat Building",
+      text: "One dinghy, from the keel up.",
+      category: CRAFTS,
+      usernames: ["olena", "jose"],
+    },
   ],
 };

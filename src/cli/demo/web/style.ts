@@ -4,9 +4,10 @@ export const stylesheet = (
 ): string => `:root { --site: ${color}; --text: #1c2430; --soft: #4a5565; --line: #c3cad4; --back: #f4f6f9; }
 * { box-sizing: border-box; }
 body { margin: 0; min-height: 100vh; display: flex; flex-direction: column; font: 1.0625rem/1.6 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; color: var(--text); background: var(--back); }
-h1, h2 { line-height: 1.25; text-wrap: balance; }
+h1, h2, h3 { line-height: 1.25; text-wrap: balance; }
 h1 { margin: 0 0 .75rem; font-size: 1.9rem; }
 h2 { margin: 0 0 .6rem; font-size: 1.2rem; }
+h3 { margin: 0 0 .2rem; font-size: 1.2rem; }
 p { margin: 0 0 1rem; max-width: 42rem; }
 ul { margin: 0; padding: 0; list-style: none; }
 a { color: var(--site); text-underline-offset: .2em; }
@@ -50,8 +51,17 @@ dd { margin: 0; overflow-wrap: anywhere; }
 label { display: block; margin-bottom: .25rem; font-weight: 600; }
 input { width: 100%; margin-bottom: 1rem; padding: .6rem .75rem; font: inherit; color: inherit; background: #fff; border: 1px solid #6b7686; border-radius: .35rem; }
 button, .button { display: inline-block; padding: .6rem 1.4rem; font: inherit; font-weight: 600; color: #fff; background: var(--site); border: 2px solid var(--site); border-radius: .35rem; cursor: pointer; text-decoration: none; }
+input[type="checkbox"] { width: 1.5rem; height: 1.5rem; margin: 0; vertical-align: middle; accent-color: var(--site); }
+.card table + p, .card p + table { margin-top: 1rem; }
+.actions { display: flex; flex-wrap: wrap; gap: .75rem; }
+td label { display: inline; }
+td.choice { width: 3rem; }
 button:hover, .button:hover { filter: brightness(1.15); }
+button.quiet { color: var(--site); background: #fff; }
 header button { padding: .25rem .9rem; border-color: #fff; }
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+.done { padding: .75rem 1rem; margin-bottom: 1rem; border: 1px solid #1d6b35; border-left-width: .4rem; border-radius: .35rem; background: #eff8f1; }
+.alert :last-child, .done :last-child { margin-bottom: 0; }
 .alert { padding: .75rem 1rem; margin-bottom: 1rem; border: 1px solid #a11; border-left-width: .4rem; border-radius: .35rem; background: #fdf1f0; }
 table { width: 100%; border-collapse: collapse; }
 caption { text-align: left; font-size: 1.2rem; font-weight: 700; margin-bottom: .4rem; }

@@ -10,12 +10,13 @@ export interface User {
   readonly picture?: Picture | undefined;
   /** Where else she has courses, as her home site says. */
   readonly courseSites: readonly CourseSite[];
+  readonly mayRoam: boolean;
+  readonly isAdministrator: boolean;
 }
 
 interface Entry extends User {
   /** Absent: she logs in at her home site only. */
   readonly password?: string;
-  readonly mayRoam: boolean;
 }
 
 /** The users of a site, its own and those who came from others, in memory. */
@@ -24,7 +25,7 @@ export class Users implements Accounts {
 
   constructor(own: readonly OwnUser[]) {
     const pictureChangedAt = new Date();
-    for (const { username, password, looks, mayRoam, ...profile } of own) {
+    for (const { username, password, looks, mayRoam, isAdministrator = false, ...profile } of own) {
       this.#put({
         account: { id: idOf("", username), username, pictureChangedAt },
         profile,
@@ -32,6 +33,7 @@ export class Users implements Accounts {
         courseSites: [],
         password,
         mayRoam,
+        isAdministrator,
       });
     }
   }
@@ -44,6 +46,16 @@ export class Users implements Accounts {
 
   get(accountId: string): User | undefined {
     return this.#entries.get(accountId);
+  }
+
+  /** A user whose home is here. */
+  own(username: string): User | undefined {
+    return this.#entries.get(idOf("", username));
+  }
+
+  /** All of them but administrators. */
+  get members(): readonly User[] {
+    return [...this.#entries.values()].filter(({ account, isAdministrator }) => !account.home && !isAdministrator);
   }
 
   /** Her full name. */
@@ -59,7 +71,7 @@ export class Users implements Accounts {
   }
 
   async findByUsername(username: string): Promise<Account | undefined> {
-    return this.find(idOf("", username));
+    return this.own(username)?.account;
   }
 
   async findRemote({ wwwroot }: Peer, username: string): Promise<Account | undefined> {
@@ -71,7 +83,7 @@ export class Users implements Accounts {
     const existing = this.#entries.get(id);
     if (existing) return existing.account;
     const account = { id, username, home: wwwroot };
-    this.#put({ account, ...toldBy(profile), mayRoam: false });
+    this.#put({ account, ...toldBy(profile), mayRoam: false, isAdministrator: false });
     return account;
   }
 

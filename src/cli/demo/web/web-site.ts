@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { NodeExchange } from "../../../adapters/node-handler.ts";
 import type { Wwwroot } from "../../../core/ids.ts";
-import type { Host } from "../../../host/host.ts";
 import { localPath } from "../../../peer/local-path.ts";
 import type { BrowserSession } from "../../../plug-ins/browser.ts";
 import type { SsoPage } from "../../../services/sso/options.ts";
 import type { Sso } from "../../../services/sso/sso.ts";
-import { Courses } from "./courses.ts";
+import { Administration, type EnrolmentHost } from "./administration.ts";
+import { SiteCourses } from "./courses.ts";
 import { Html, html } from "./html.ts";
 import { layout, type Viewer } from "./layout.ts";
 import {
@@ -16,6 +16,7 @@ import {
   loginPage,
   notePage,
   type PageContent,
+  type Participant,
   profilePage,
   publicFrontPage,
   type Whereabouts,
@@ -27,8 +28,11 @@ import type { SiteContent } from "./site-content.ts";
 import { siteIcon, stylesheet } from "./style.ts";
 import { Users, type User } from "./users.ts";
 
-/** A host with single sign-on behind `node:http`. */
-export type WebHost = Host & { readonly sso: Sso<NodeExchange> };
+/** A host with remote enrolment, and single sign-on behind `node:http`. */
+export type WebHost = EnrolmentHost & { readonly sso: Sso<NodeExchange> };
+
+/** Where forms are sent. */
+const FORMS: ReadonlySet<string> = new Set([PATHS.login, PATHS.logout, PATHS.remoteCourses]);
 
 interface Reply {
   readonly status: number;
@@ -48,12 +52,13 @@ interface Visit {
  */
 const POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/** The pages of a site: an application with users, sessions and courses of its own, into which single sign-on is plugged. */
+/** The pages of a site: an application with users, sessions and courses of its own, into which single sign-on and remote enrolment are plugged. */
 export class WebSite {
   readonly content: SiteContent;
   readonly users: Users;
   readonly sessions: Sessions;
-  readonly courses: Courses;
+  readonly courses: SiteCourses;
+  readonly #administration: Administration;
   readonly #name: string;
   readonly #wwwroot: Wwwroot;
 
@@ -63,7 +68,8 @@ export class WebSite {
     this.content = content;
     this.users = new Users(content.users);
     this.sessions = new Sessions(Number(new URL(wwwroot).port));
-    this.courses = new Courses(content.courses);
+    this.courses = new SiteCourses(content.courses, this.users);
+    this.#administration = new Administration(name, this.users);
   }
 
   /** The layout of the questions and refusals of single sign-on. */
@@ -105,7 +111,9 @@ export class WebSite {
       case PATHS.login:
         return this.#login(host, visit, url.searchParams.get("returnTo"));
       case PATHS.course:
-        return visit ? this.#course(visit, url) : toLogin(url);
+        return visit ? this.#course(host, visit, url) : toLogin(url);
+      case PATHS.remoteCourses:
+        return visit ? this.#remoteCourses(host, visit) : toLogin(url);
       case PATHS.profile:
         return visit ? this.#profile(host, visit) : toLogin(url);
       case PATHS.picture:
@@ -120,21 +128,25 @@ export class WebSite {
   }
 
   async #post(host: WebHost, req: IncomingMessage, { origin, pathname }: URL): Promise<Reply> {
-    if (pathname !== PATHS.login && pathname !== PATHS.logout) return this.#notFound(undefined);
+    if (!FORMS.has(pathname)) return this.#notFound(undefined);
     if (!isFromOwnPage(req, origin)) {
       const page = notePage("Please try here", "This form was sent by another site, so nothing was done.");
       return { ...this.#page(page), status: 403 };
     }
     const form = await readForm(req);
     if (!form) return { ...this.#page(notePage("Too long", "The form is too long.")), status: 413 };
-    return pathname === PATHS.login ? this.#logIn(host, req, form) : this.#logOut(host, req);
+    if (pathname === PATHS.login) return this.#logIn(host, req, form);
+    if (pathname === PATHS.logout) return this.#logOut(host, req);
+    const visit = this.#visitOf(req);
+    return visit ? this.#remoteCourses(host, visit, form) : redirect(loginPath(pathname));
   }
 
   async #front(host: WebHost, visit: Visit | undefined): Promise<Reply> {
     if (!visit) return this.#page(publicFrontPage(this.#name, this.content));
-    const own = this.courses.all.filter((course) => this.courses.has(course, visit.user.account));
-    const others = this.courses.all.filter((course) => !own.includes(course));
-    return this.#page(frontPage(visit.user, { own, others }, await this.#whereabouts(host, visit.user)), visit);
+    const { user } = visit;
+    const mine = await host.enrolment.coursesFor(user.account);
+    const others = this.courses.all.filter((course) => !this.courses.has(course, user.account));
+    return this.#page(frontPage(user, { mine, others }, await this.#whereabouts(host, user)), visit);
   }
 
   async #login(host: WebHost, visit: Visit | undefined, wanted: string | null, refused?: string): Promise<Reply> {
@@ -168,11 +180,31 @@ export class WebSite {
     );
   }
 
-  #course(visit: Visit, url: URL): Reply {
+  async #course(host: WebHost, visit: Visit, url: URL): Promise<Reply> {
     const course = this.courses.find(Number(url.searchParams.get("id")));
-    return course
-      ? this.#page(coursePage(course, this.courses.has(course, visit.user.account)), visit)
-      : this.#notFound(visit);
+    if (!course) return this.#notFound(visit);
+    const isHers = this.courses.has(course, visit.user.account);
+    const participants =
+      isHers || visit.user.isAdministrator
+        ? await Promise.all(
+            this.courses.participants(course).map(async ({ account, method }): Promise<Participant> => ({
+              name: this.users.nameOf(account),
+              home: account.home === undefined ? undefined : await this.#homeSite(host, account.home),
+              method,
+            })),
+          )
+        : undefined;
+    return this.#page(coursePage(this.#name, course, isHers, participants), visit);
+  }
+
+  /** With a form, what it asks for is done before. */
+  async #remoteCourses(host: WebHost, visit: Visit, form?: URLSearchParams): Promise<Reply> {
+    if (!visit.user.isAdministrator) {
+      const page = notePage("Not for you", `This page is for the administrator of ${this.#name}.`);
+      return { ...this.#page(page, visit), status: 403 };
+    }
+    const outcome = form && (await this.#administration.change(host, form));
+    return this.#page(await this.#administration.page(host, outcome), visit);
   }
 
   async #profile(host: WebHost, visit: Visit): Promise<Reply> {
@@ -209,6 +241,7 @@ export class WebSite {
     const viewer: Viewer | undefined = visit && {
       name: this.users.nameOf(visit.user.account),
       hasPicture: visit.user.picture !== undefined,
+      isAdministrator: visit.user.isAdministrator,
     };
     return file("text/html; charset=utf-8", layout(this.#frame, { title, viewer, body }));
   }
