@@ -28,6 +28,7 @@ export type { Cursor, Fingerprint, PeerId, Wwwroot } from "./core/ids.ts";
 export type { Limits } from "./core/limits.ts";
 export type { Listing, Page } from "./core/listing.ts";
 export type { ApplicationName, HeldKey, Peer, PeerKey, PeerRef, PeerState } from "./core/peer-snapshot.ts";
+export type { ProfileName, SecureProfileName } from "./core/profile-name.ts";
 export { Secret } from "./core/secret.ts";
 export { createHost } from "./create-host.ts";
 export { defineService, type ServiceDefinition } from "./host/define-service.ts";

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 
 /** The folders of src from bottom to top: each imports from itself and from those before it. */
 const LAYERS =
-  "core crypto xml xmlrpc envelope keys transport peer plug-ins service-stores host services stores moving adapters testing conformance cli".split(
+  "core crypto xml xmlrpc envelope secure keys transport peer plug-ins service-stores host services stores moving adapters testing conformance cli".split(
     " ",
   );
 /** The files at the root of src that a folder may import, beside what is below it. Others are for users only. */
@@ -62,6 +62,20 @@ describe("layers", () => {
       .filter(({ file }) => TRUSTED_BASE.includes(folderOf(file) ?? ""))
       .filter(({ local, to }) => (local ? !TRUSTED_BASE.includes(folderOf(to) ?? "") : !to.startsWith("node:")));
     expect(violations).toEqual([]);
+  });
+
+  test("SEC-096 general XML libraries are met in one file, after the strict reader, and below it nobody knows of them", () => {
+    const general = (to: string): boolean => /^(@xmldom\/|xml-crypto$|xpath$|fast-xml-parser$)/.test(to);
+    const users = imports.filter(({ local, to }) => !local && general(to)).map(({ file }) => file);
+    expect(new Set(users)).toEqual(new Set(["secure/xml-signature.ts"]));
+    const violations = imports
+      .filter(({ file }) => folderOf(file) === "secure" && file !== "secure/xml-signature.ts")
+      .filter(({ local, to }) =>
+        local ? ![...TRUSTED_BASE, "secure"].includes(folderOf(to) ?? "") : !to.startsWith("node:"),
+      );
+    expect(violations).toEqual([]);
+    const readers = imports.filter(({ to }) => to === "secure/xml-signature.ts").map(({ file }) => file);
+    expect(readers).toEqual(["secure/secure-message.ts"]);
   });
 
   test("builtins are imported as node:", () => {

@@ -22,7 +22,9 @@ const MESSAGES: { readonly [T in keyof EventMap]: (event: EventOf<T>) => string 
   "call.retried": (event) =>
     event.reason === "rekeyed"
       ? `calling ${event.method} on ${peerOf(event)} again, with its new key`
-      : `calling ${event.method} on ${peerOf(event)} again, because it has just learnt our new key`,
+      : event.reason === "secure-profile"
+        ? `calling ${event.method} on ${peerOf(event)} again, in the secure profile that it asks for`
+        : `calling ${event.method} on ${peerOf(event)} again, because it has just learnt our new key`,
   "call.unchecked": (event) => `calling ${event.method} on ${peerOf(event)} unchecked`,
   "envelope.remark": (event) => `odd but accepted of ${peerOf(event)}: ${event.remark}`,
   "request.failed": () => "a request could not be answered",
@@ -46,6 +48,7 @@ const MESSAGES: { readonly [T in keyof EventMap]: (event: EventOf<T>) => string 
     event.how === "rekey"
       ? `${peerOf(event)} has proved a new key: ${event.to}`
       : `approved a new key of ${peerOf(event)}: ${event.to}`,
+  "peer.profile": (event) => `${peerOf(event)} has proved the profile ${event.profile}`,
   "peer.key-expiring": (event) =>
     event.daysLeft < 0
       ? `the key of ${peerOf(event)} expired ${days(-event.daysLeft)} ago`

@@ -104,7 +104,10 @@ export class EnvelopeError extends MnetError {
     | "MNET_ENVELOPE_SIGNER_UNKNOWN"
     | "MNET_ENVELOPE_SIGNATURE_INVALID"
     | "MNET_ENVELOPE_SENDER_MISMATCH"
+    | "MNET_ENVELOPE_WRONG_RECIPIENT"
+    | "MNET_ENVELOPE_WRONG_REPLY"
     | "MNET_ENVELOPE_ALGORITHM_NOT_ALLOWED"
+    | "MNET_ENVELOPE_PROFILE_REFUSED"
     | "MNET_ENVELOPE_REPLAYED";
 
   constructor(code: EnvelopeError["code"], message: string, details?: ErrorDetails) {

@@ -1,11 +1,20 @@
 import type { MnetErrorCode, SsoError } from "./errors.ts";
 import type { Fingerprint, PeerId, Wwwroot } from "./ids.ts";
 import type { HeldKey, PeerState } from "./peer-snapshot.ts";
+import type { SecureProfileName } from "./profile-name.ts";
 
 /** What each type of event says beside `EventBase`. Nothing in it is secret. */
 export interface EventMap {
   /** A peer's call was answered; `faultCode` if with a fault of the method. */
-  "call.served": { method: string; durationMs: number; bytesIn: number; bytesOut: number; faultCode?: number };
+  "call.served": {
+    method: string;
+    durationMs: number;
+    bytesIn: number;
+    bytesOut: number;
+    faultCode?: number;
+    /** Absent: in MNet's own profile. */
+    profile?: SecureProfileName;
+  };
   /** A request was refused before any method ran. `detail` is for the operator; the sender saw the fault only. */
   "call.refused": { code: MnetErrorCode; faultCode: number; remoteAddress?: string; detail: string };
   /**
@@ -24,11 +33,18 @@ export interface EventMap {
   /** Somebody asked for our certificate, in clear or without a signature that proves who. */
   "keyswap.answered": { remoteAddress?: string };
   /** A call of ours succeeded. */
-  "call.sent": { method: string; durationMs: number; bytesIn: number; bytesOut: number };
+  "call.sent": {
+    method: string;
+    durationMs: number;
+    bytesIn: number;
+    bytesOut: number;
+    /** Absent: in MNet's own profile. */
+    profile?: SecureProfileName;
+  };
   /** A call of ours failed; `faultCode` if the peer refused it. */
   "call.failed": { method: string; durationMs: number; code: MnetErrorCode; faultCode?: number };
-  /** A call of ours was made a second time, because the peer or we had a new key. */
-  "call.retried": { method: string; reason: "rekeyed" | "mahara-learned-our-key" };
+  /** A call of ours was made a second time, because the peer or we had a new key, or the peer wants the secure profile. */
+  "call.retried": { method: string; reason: "rekeyed" | "mahara-learned-our-key" | "secure-profile" };
   /** A method was called that no described service has (`unchecked: true`). */
   "call.unchecked": { method: string };
   /** Odd but accepted, such as a digest that does not match. */
@@ -54,6 +70,8 @@ export interface EventMap {
   "peer.circuit": { open: boolean; retryAt?: Date };
   /** Another certificate is pinned now: proved by the old key, or approved. */
   "peer.key-changed": { from: Fingerprint; to: Fingerprint; how: "rekey" | "approved" };
+  /** The peer has proved the secure profile: from now on, nothing less is sent to it or taken from it. */
+  "peer.profile": { profile: SecureProfileName };
   /** A peer's certificate is about to expire, or has (then `daysLeft` is negative). */
   "peer.key-expiring": { notAfter: Date; daysLeft: number };
   /** We have our first key. */

@@ -1,4 +1,5 @@
 import type { Fingerprint, PeerId, Wwwroot } from "./ids.ts";
+import type { ProfileName } from "./profile-name.ts";
 
 /** A peer, or anything that carries a peer's id. Its state is read afresh; a `Peer` in your hand is a snapshot. */
 export interface PeerRef {
@@ -48,6 +49,8 @@ export interface Peer {
   readonly state: PeerState;
   /** The pinned key. */
   readonly key: PeerKey;
+  /** Which envelopes we use with it: the best that both have proved, unless `PeerSettings.profile` says otherwise. */
+  readonly profile: ProfileName;
   /** A certificate that waits for `approve`. */
   readonly heldKey?: HeldKey;
   /** When it last answered us, or called us with a valid signature. */

@@ -2,7 +2,16 @@ import { createHash, createPrivateKey, createPublicKey, type KeyObject } from "n
 import { inspect } from "node:util";
 import { KeyError } from "../core/errors.ts";
 import { Certificate } from "./certificate.ts";
-import { decryptRaw, modulusOf, signSha1, substituteFor, unpad } from "./rsa.ts";
+import {
+  decryptRaw,
+  modulusOf,
+  signSha1,
+  signSha256,
+  substituteFor,
+  unpad,
+  unwrapKeyOaep,
+  type RsaScheme,
+} from "./rsa.ts";
 
 /** Length of MNet's session keys (MNET-041, MNET-049). */
 export const SESSION_KEY_LENGTH = 16;
@@ -47,6 +56,16 @@ export class KeyPair {
   /** @internal Signs with RSA-SHA1. */
   sign(data: Uint8Array): Buffer {
     return signSha1(this.#privateKey, data);
+  }
+
+  /** @internal Signs with SHA-256, for the secure profile. */
+  signSha256(data: Uint8Array, scheme: RsaScheme): Buffer {
+    return signSha256(this.#privateKey, data, scheme);
+  }
+
+  /** @internal What was wrapped with RSA-OAEP, for the secure profile; `undefined` whatever is wrong. */
+  unwrapOaep(wrapped: Uint8Array): Buffer | undefined {
+    return this.fits(wrapped) ? unwrapKeyOaep(this.#privateKey, wrapped) : undefined;
   }
 
   /** @internal Whether this key could have wrapped it at all: exactly the modulus' length, and smaller than it (SEC-007). */

@@ -1,4 +1,13 @@
-import { constants, createHash, privateDecrypt, publicEncrypt, sign, verify, type KeyObject } from "node:crypto";
+import {
+  constants,
+  createHash,
+  privateDecrypt,
+  publicEncrypt,
+  sign,
+  verify,
+  type KeyObject,
+  type SigningOptions,
+} from "node:crypto";
 
 /** RSASSA-PKCS1-v1_5 with SHA-1, the only signature that real peers make and take (spec 3.2, MNET-026). */
 export function signSha1(privateKey: KeyObject, data: Uint8Array): Buffer {
@@ -14,6 +23,49 @@ export function isSignedSha1(publicKey: KeyObject, data: Uint8Array, signature: 
     return (verify("sha1", data, publicKey, signature) as unknown) === true;
   } catch {
     return false;
+  }
+}
+
+/** How the secure profile signs with RSA: RSASSA-PKCS1-v1_5 or RSASSA-PSS with a salt of 32 bytes (RFC 8017, 8), SHA-256. */
+export type RsaScheme = "pkcs1" | "pss";
+
+const signingOptions = (scheme: RsaScheme): SigningOptions =>
+  scheme === "pss"
+    ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
+    : { padding: constants.RSA_PKCS1_PADDING };
+
+/** Signs with SHA-256. */
+export function signSha256(privateKey: KeyObject, data: Uint8Array, scheme: RsaScheme): Buffer {
+  return sign("sha256", data, { key: privateKey, ...signingOptions(scheme) });
+}
+
+/** Whether the signature is right; as strict as `isSignedSha1` (SEC-025, SEC-028). */
+export function isSignedSha256(
+  publicKey: KeyObject,
+  data: Uint8Array,
+  signature: Uint8Array,
+  scheme: RsaScheme,
+): boolean {
+  try {
+    return (verify("sha256", data, { key: publicKey, ...signingOptions(scheme) }, signature) as unknown) === true;
+  } catch {
+    return false;
+  }
+}
+
+const OAEP = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: "sha256" } as const;
+
+/** RSAES-OAEP with SHA-256, for the mask as well, and no label (RFC 8017, 7.1). */
+export function wrapKeyOaep(publicKey: KeyObject, sessionKey: Uint8Array): Buffer {
+  return publicEncrypt({ key: publicKey, ...OAEP }, sessionKey);
+}
+
+/** The other way; `undefined` whatever is wrong. OpenSSL decides that in constant time (Manger's attack). */
+export function unwrapKeyOaep(privateKey: KeyObject, wrapped: Uint8Array): Buffer | undefined {
+  try {
+    return privateDecrypt({ key: privateKey, ...OAEP }, wrapped);
+  } catch {
+    return undefined;
   }
 }
 

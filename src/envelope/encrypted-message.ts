@@ -71,7 +71,7 @@ export function readEncryptedMessage(root: XmlElement): EncryptedMessage {
 }
 
 /** Current key and archived ones: as many unwrappings as one request may cost (SEC-006). */
-const MAXIMUM_KEYS = 8;
+export const MAXIMUM_KEYS = 8;
 /** A bare call is refused with another fault than noise, and Moodle refuses with a bare response (spec 7.4). */
 const UNSIGNED_ROOTS = new Set(["methodCall", "methodResponse"]);
 /** Enough of the plaintext to see what it is. */

@@ -1,10 +1,10 @@
 import { CallError } from "../core/errors.ts";
 import type { Emit } from "../core/events.ts";
 import type { Limits } from "../core/limits.ts";
-import type { VerifiedMessage } from "../envelope/verified-message.ts";
 import type { PeerDirectory } from "../peer/peer-directory.ts";
 import type { PeerRecord } from "../peer/peer-store.ts";
 import { publishes, type ServiceFlag } from "../peer/service-flags.ts";
+import type { AuthenticMessage } from "../secure/authentic-message.ts";
 import { decodeCall } from "../xmlrpc/decode.ts";
 import type { XmlRpcCall } from "../xmlrpc/document.ts";
 import { encodeResult } from "../xmlrpc/encode.ts";
@@ -49,7 +49,7 @@ export class Dispatcher {
   }
 
   /** The call in a verified message. Throws `XmlRpcError`, also for a response (SEC-022). */
-  read(message: VerifiedMessage | TrustedCall): XmlRpcCall {
+  read(message: AuthenticMessage | TrustedCall): XmlRpcCall {
     return decodeCall(message.document, { limits: this.#limits });
   }
 

@@ -30,5 +30,8 @@ export const FAULT = {
   unreadable: mnetFault(7023, "mnet/encryption-invalid"),
 } as const satisfies Record<string, Fault>;
 
+/** "You have proved the secure profile to me, so this will not do"; with the versions that we have. Not one of Moodle's. */
+export const secureProfileFault = (profiles: readonly string[]): Fault => mnetFault(7026, profiles.join(" "));
+
 /** "You used my old key; here is the new one" (spec 7.6, MNET-079). */
 export const newKeyFault = (certificate: string): Fault => mnetFault(7025, certificate);

@@ -16,6 +16,8 @@ import { KeyRefresh } from "../peer/key-refresh.ts";
 import { NewKeyNotices } from "../peer/new-key-notices.ts";
 import { PeerClient } from "../peer/peer-client.ts";
 import { PeerDirectory } from "../peer/peer-directory.ts";
+import { ProfileNegotiation } from "../peer/profile-negotiation.ts";
+import { ProfileProofs } from "../peer/profile-proofs.ts";
 import { ReplayGuard } from "../peer/replay-guard.ts";
 import { weaknessesIn } from "../peer/peer-settings.ts";
 import { createPeers, type Peers, type ServiceCatalogue } from "../peer/peers.ts";
@@ -230,6 +232,7 @@ export async function startHost(
   const http = new HttpClient(transport, clock, circuits);
   const adoption = new KeyAdoption({ self: wwwroot, store: peerStore, directory, keys, http, clock, limits, emit });
   const replay = new ReplayGuard({ store: configuration.replay, clock, emit });
+  const proofs = new ProfileProofs({ store: peerStore, directory, clock, emit });
   const newKeyNotices = new NewKeyNotices();
   const client = new PeerClient({
     self: wwwroot,
@@ -241,10 +244,12 @@ export async function startHost(
     emit,
     withinExchange: (work) => events.withinExchange(work),
     adoption,
+    proofs,
     replay,
     newKeyNotices,
     random,
   });
+  const negotiation = new ProfileNegotiation({ store: peerStore, directory, client, proofs, clock });
   const allPeers = createPeers({
     self: wwwroot,
     store: peerStore,
@@ -253,6 +258,7 @@ export async function startHost(
     http,
     client,
     adoption,
+    negotiation,
     catalogue: knowsEveryService ? EVERY_SERVICE : catalogue,
     limits,
     clock,
@@ -304,6 +310,7 @@ export async function startHost(
       ),
       { name: "warn-of-expiring-keys", run: (signal) => keyExpiry.warn(signal) },
       { name: "retry-proofs", run: async (signal) => (enabled ? strangers?.retryProofs(signal) : undefined) },
+      { name: "ask-profiles", run: async (signal) => (enabled ? negotiation.negotiateAll(signal) : undefined) },
       { name: "write-stats", run: () => statistics.flush() },
       { name: "write-log", run: () => events.flush() },
       ...attachments.flatMap(({ tasks = [] }) => tasks),
@@ -329,6 +336,7 @@ export async function startHost(
     clock,
     emit,
     refresh,
+    proofs,
     replay,
     newKeyNotices,
     strangers,

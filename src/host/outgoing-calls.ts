@@ -3,6 +3,7 @@ import type { Emit } from "../core/events.ts";
 import type { PeerRef } from "../core/peer-snapshot.ts";
 import type { PeerClient } from "../peer/peer-client.ts";
 import type { PeerDirectory } from "../peer/peer-directory.ts";
+import { PROFILES_METHOD } from "../peer/peer-profile.ts";
 import type { PeerRecord } from "../peer/peer-store.ts";
 import type { XmlRpcValue } from "../xmlrpc/value.ts";
 import type { Catalogue } from "./catalogue.ts";
@@ -14,6 +15,7 @@ const INTROSPECTION = new Set([
   "system/listMethods",
   "system/methodSignature",
   "system/methodHelp",
+  PROFILES_METHOD,
 ]);
 
 /** A call of ours, as the application asks for it. */

@@ -15,6 +15,8 @@ export interface PeerStats {
   readonly callsIn: number;
   /** Calls that we made, failed ones included. One that was made a second time is one. */
   readonly callsOut: number;
+  /** Of both, those that were answered in the secure profile. */
+  readonly secureCalls: number;
   /**
    * Faults by code, that we sent or got. Among those that we sent are the refusals of whatever claimed to be from the peer.
    * Code 0 stands for all further codes of a peer that has used more than 64.
@@ -46,6 +48,7 @@ const SAME_MOMENT_MS = 1000;
 interface Counting {
   callsIn: number;
   callsOut: number;
+  secureCalls: number;
   bytesIn: number;
   bytesOut: number;
   readonly faults: Map<number, number>;
@@ -116,6 +119,7 @@ export class PeerStatistics {
       case "call.served": {
         const counting = this.#countingOf(peer.id);
         counting.callsIn += 1;
+        if (event.profile) counting.secureCalls += 1;
         addBytes(counting, event);
         addFault(counting, event.faultCode);
         break;
@@ -123,6 +127,7 @@ export class PeerStatistics {
       case "call.sent": {
         const counting = this.#countingOf(peer.id);
         counting.callsOut += 1;
+        if (event.profile) counting.secureCalls += 1;
         addBytes(counting, event);
         addLatency(counting, event.durationMs);
         break;
@@ -146,7 +151,7 @@ export class PeerStatistics {
     let counting = this.#counting.get(peer);
     if (!counting) {
       if (this.#counting.size >= MAXIMUM_PEERS) this.#background.run(() => this.flush());
-      counting = { callsIn: 0, callsOut: 0, bytesIn: 0, bytesOut: 0, faults: new Map(), latencies: [] };
+      counting = { callsIn: 0, callsOut: 0, secureCalls: 0, bytesIn: 0, bytesOut: 0, faults: new Map(), latencies: [] };
       this.#counting.set(peer, counting);
     }
     this.#cancelFlush ??= this.#clock.after(FLUSH_INTERVAL_MS, () => this.#background.run(() => this.flush()));
@@ -172,6 +177,7 @@ export class PeerStatistics {
     const counting = this.#countingOf(peer);
     counting.callsIn += kept.callsIn;
     counting.callsOut += kept.callsOut;
+    counting.secureCalls += kept.secureCalls;
     counting.bytesIn += kept.bytesIn;
     counting.bytesOut += kept.bytesOut;
     for (const [code, count] of kept.faults) addFault(counting, code, count);

@@ -5,19 +5,24 @@ import type { Wwwroot } from "../core/ids.ts";
 import type { Limits } from "../core/limits.ts";
 import type { Certificate } from "../crypto/certificate.ts";
 import type { KeyPair } from "../crypto/key-pair.ts";
-import { encryptMessage, type DecryptedMessage, type EncryptedMessage } from "../envelope/encrypted-message.ts";
+import { encryptMessage, type EncryptedMessage } from "../envelope/encrypted-message.ts";
 import { readEnvelope, type Envelope } from "../envelope/open.ts";
 import { signMessage, type SignedMessage } from "../envelope/signed-message.ts";
-import { requireOneSender, VerifiedMessage, verifySignature } from "../envelope/verified-message.ts";
+import { requireOneSender, verifySignature } from "../envelope/verified-message.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
 import type { CircuitBreaker } from "../peer/circuit-breaker.ts";
 import type { KeyRefresh } from "../peer/key-refresh.ts";
 import type { NewKeyNotices } from "../peer/new-key-notices.ts";
 import type { PeerDirectory } from "../peer/peer-directory.ts";
-import { DEFAULT_DRIFT_TOLERANCE_MS } from "../peer/peer-settings.ts";
+import { profilesFor, refusesMnet } from "../peer/peer-profile.ts";
+import { DEFAULT_DRIFT_TOLERANCE_MS, signedTimeTolerance } from "../peer/peer-settings.ts";
 import type { PeerRecord } from "../peer/peer-store.ts";
+import type { ProfileProofs } from "../peer/profile-proofs.ts";
 import type { ReplayGuard } from "../peer/replay-guard.ts";
 import type { SelfRegistration } from "../peer/self-registration.ts";
+import { secureProfileOf, type AuthenticMessage } from "../secure/authentic-message.ts";
+import { sealSecure } from "../secure/seal-secure.ts";
+import { isSecure, readSecureEnvelope } from "../secure/secure-envelope.ts";
 import { rootNameOf } from "../xml/read-document.ts";
 import { decodeCall } from "../xmlrpc/decode.ts";
 import type { XmlRpcCall } from "../xmlrpc/document.ts";
@@ -25,8 +30,9 @@ import { encodeResult } from "../xmlrpc/encode.ts";
 import { encodeFault } from "../xmlrpc/fault.ts";
 import type { ClientAddress } from "./client-address.ts";
 import type { Caller, Dispatcher } from "./dispatcher.ts";
-import { FAULT, newKeyFault } from "./fault-table.ts";
+import { FAULT, newKeyFault, secureProfileFault } from "./fault-table.ts";
 import { Fault } from "./fault.ts";
+import { openedMnet, openedSecure, type OpenedRequest } from "./opened-request.ts";
 import { Refusal, type Wrapping } from "./refusal.ts";
 import type { Permit, RequestBudget } from "./request-budget.ts";
 import { TooManyRequests } from "./too-many-requests.ts";
@@ -57,6 +63,7 @@ export interface ReceiverOptions {
   readonly clock: Clock;
   readonly emit: Emit;
   readonly refresh: KeyRefresh;
+  readonly proofs: ProfileProofs;
   readonly replay: ReplayGuard;
   readonly newKeyNotices: NewKeyNotices;
   /** Hub mode; without it, strangers stay strangers. */
@@ -81,6 +88,7 @@ export class Receiver {
    */
   async receive(body: Uint8Array, context: RequestContext): Promise<Uint8Array> {
     try {
+      if (isSecure(body)) return await this.#serveSecure(body, context);
       const envelope = this.#readOuter(body);
       switch (envelope.kind) {
         case "plain":
@@ -170,7 +178,7 @@ export class Receiver {
 
   async #serveEncrypted(encrypted: EncryptedMessage, bytesIn: number, context: RequestContext): Promise<Uint8Array> {
     const permit = this.#requirePermit(context);
-    const peer = await this.#findPeer(encrypted, permit);
+    const peer = await this.#findPeer(encrypted.sender, permit);
     try {
       return await this.#serveEncryptedFrom(peer, encrypted, bytesIn, permit, context);
     } finally {
@@ -186,9 +194,9 @@ export class Receiver {
     permit: Permit,
     context: RequestContext,
   ): Promise<Uint8Array> {
-    const { keys, decrypted } = await this.#decrypt(encrypted, peer);
+    const { keys, decrypted } = await this.#decrypt(this.#options.keys.decrypt(encrypted), peer);
     const encryptTo = this.#options.directory.certificateOf(peer);
-    const { content, openedWith } = decrypted;
+    const { content } = decrypted;
 
     if (content.kind === "unsigned") return this.#serveUnsigned(content.document, encryptTo, peer, context);
     if (content.message.signature.length === 0) {
@@ -197,30 +205,91 @@ export class Receiver {
       });
       throw this.#refuseUnproved(FAULT.notSigned, error, { encryptTo }, peer);
     }
-    const wrapping = { signWith: keys.current, encryptTo };
-    this.#requireOneSender(encrypted, content.message, wrapping, peer);
+    this.#requireOneSender(encrypted, content.message, { signWith: keys.current, encryptTo }, peer);
+    const opened = openedMnet(encrypted, decrypted, content.message);
+    if (refusesMnet(peer)) throw this.#wantsSecure(opened, peer);
+    return this.#serveOpened(opened, peer, keys.current, bytesIn, permit, context);
+  }
 
-    if (openedWith !== keys.current) throw await this.#newKey(encrypted, decrypted, keys.current, peer);
-
-    const verified = await this.#verify(encrypted, decrypted, peer, permit);
+  /**
+   * A message in MNet's own profile of a peer that has the secure one: somebody has recorded or made it who can do more
+   * with that, or the peer has lost its memory. It is told, so that it can go on; nothing is executed.
+   */
+  #wantsSecure(opened: OpenedRequest, peer: PeerRecord): Refusal {
+    const encryptTo = this.#certificateOf(peer);
+    const verified = verifyAs(peer, opened, encryptTo);
+    // By the key that the peer knows, or it could not believe it.
+    const wrapping = opened.wrapping(opened.openedWith, encryptTo);
     if (verified instanceof EnvelopeError) {
-      if (this.#callInClear(content.message.document)?.method === KEYSWAP && !this.#options.hidePeers) {
-        return this.#answerKeyswap(wrapping, context);
-      }
+      return this.#refuseUnproved(faultOf(verified), verified, wrapping, peer);
+    }
+    const error = new EnvelopeError(
+      "MNET_ENVELOPE_PROFILE_REFUSED",
+      `The request is in MNet's own profile, and ${peer.wwwroot} has the secure one.`,
+      { peer: peer.wwwroot },
+    );
+    return new Refusal(secureProfileFault(profilesFor(peer)), error, wrapping, peer);
+  }
+
+  /** In the secure profile (docs/secure-profile.md). */
+  async #serveSecure(body: Uint8Array, context: RequestContext): Promise<Uint8Array> {
+    const { self, keys, limits } = this.#options;
+    const envelope = this.#orUnreadable(() => readSecureEnvelope(body, limits.requestBytes));
+    const permit = this.#requirePermit(context);
+    const peer = await this.#findPeer(envelope.sender, permit);
+    try {
+      const { keys: active, decrypted } = await this.#decrypt(keys.decryptSecure(envelope), peer);
+      const opened = openedSecure(decrypted, self);
+      return await this.#serveOpened(opened, peer, active.current, body.length, permit, context);
+    } finally {
+      permit.failed();
+    }
+  }
+
+  #orUnreadable<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      if (error instanceof EnvelopeError) throw this.#refuseUnproved(FAULT.unreadable, error);
+      throw error;
+    }
+  }
+
+  // ── In either profile ─────────────────────────────────────────────────────
+
+  /** Opened by one of our keys; from here on, what the profiles have in common. */
+  async #serveOpened(
+    opened: OpenedRequest,
+    peer: PeerRecord,
+    current: KeyPair,
+    bytesIn: number,
+    permit: Permit,
+    context: RequestContext,
+  ): Promise<Uint8Array> {
+    if (opened.openedWith !== current) throw await this.#newKey(opened, current, peer);
+
+    const verified = await this.#verify(opened, peer, permit);
+    if (verified instanceof EnvelopeError) {
+      const wrapping = opened.wrapping(current, this.#certificateOf(peer));
+      const asksForKey = opened.unverified && this.#callInClear(opened.unverified)?.method === KEYSWAP;
+      if (asksForKey && !this.#options.hidePeers) return this.#answerKeyswap(wrapping, context);
       throw this.#refuseUnproved(faultOf(verified), verified, wrapping, peer);
     }
-    const proved = { peer: verified.peer, wrapping: { ...wrapping, encryptTo: this.#certificateOf(verified.peer) } };
-    await this.#requireFresh(verified.message, proved.peer, keys.current, proved.wrapping);
+    const { message } = verified;
+    const wrapping = opened.wrapping(current, this.#certificateOf(verified.peer));
+    await this.#requireFresh(message, verified.peer, current, wrapping);
+    const profile = secureProfileOf(message);
+    const proved = profile ? await this.#options.proofs.prove(verified.peer, profile) : verified.peer;
     // Anybody can register a key and sign with it, so that alone makes no address known (SEC-083).
-    if (proved.peer.state === "pending") this.#options.strangers?.noteSigned(proved.peer);
+    if (proved.state === "pending") this.#options.strangers?.noteSigned(proved);
     else permit.proved();
-    this.#options.circuits.heardFrom(proved.peer);
-    this.#remark(verified.message, proved.peer);
-    return this.#serve(verified.message, proved.peer, proved.wrapping, bytesIn, context);
+    this.#options.circuits.heardFrom(proved);
+    this.#remark(message, proved);
+    return this.#serve(message, proved, wrapping, bytesIn, context);
   }
 
   async #serve(
-    message: VerifiedMessage,
+    message: AuthenticMessage,
     peer: PeerRecord,
     wrapping: Wrapping,
     bytesIn: number,
@@ -251,6 +320,7 @@ export class Receiver {
         durationMs: clock.now() - started,
         bytesIn,
         bytesOut: body.length,
+        ...(wrapping.secure?.profile && { profile: wrapping.secure.profile }),
         ...(fault && { faultCode: fault.faultCode }),
       });
     };
@@ -278,21 +348,21 @@ export class Receiver {
   }
 
   /** Unknown, suspended and deleted senders are alike (MNET-007, MNET-077). */
-  async #findPeer(encrypted: EncryptedMessage, permit: Permit): Promise<PeerRecord> {
-    const peer = await this.#options.directory.findEncryptedSender(encrypted.sender);
+  async #findPeer(sender: string, permit: Permit): Promise<PeerRecord> {
+    const peer = await this.#options.directory.findEncryptedSender(sender);
     if (peer) return peer;
     // It cost us nothing, but in hiding the price must not tell who is known.
     if (this.#options.hidePeers) permit.failed();
     const error = new EnvelopeError(
       "MNET_ENVELOPE_SIGNER_UNKNOWN",
-      `The request claims to be from ${JSON.stringify(encrypted.sender.slice(0, 255))}, which is no active peer.`,
+      `The request claims to be from ${JSON.stringify(sender.slice(0, 255))}, which is no active peer.`,
     );
     throw this.#refuseUnproved(FAULT.unknownSender, error);
   }
 
-  async #decrypt(encrypted: EncryptedMessage, peer: PeerRecord): ReturnType<KeyRing["decrypt"]> {
+  async #decrypt<T>(decrypting: Promise<T>, peer: PeerRecord): Promise<T> {
     try {
-      return await this.#options.keys.decrypt(encrypted);
+      return await decrypting;
     } catch (error) {
       if (!(error instanceof EnvelopeError)) throw error;
       throw new Refusal(FAULT.unreadable, error, {}, peer);
@@ -327,38 +397,29 @@ export class Receiver {
    * its call is not executed (spec 7.6, MNET-079 to 081). It is told even if its own signature does not verify, or two
    * sites that both rotated would go round in circles (spec 7.5).
    */
-  async #newKey(
-    encrypted: EncryptedMessage,
-    decrypted: DecryptedMessage,
-    current: KeyPair,
-    peer: PeerRecord,
-  ): Promise<Refusal> {
+  async #newKey(opened: OpenedRequest, current: KeyPair, peer: PeerRecord): Promise<Refusal> {
     const encryptTo = this.#certificateOf(peer);
     const error = new EnvelopeError(
       "MNET_ENVELOPE_DECRYPTION_FAILED",
       "The request is encrypted to an archived key of ours.",
       { peer: peer.wwwroot },
     );
-    const verified = verifyAs(peer, encrypted, decrypted, encryptTo);
+    const { openedWith } = opened;
+    const verified = verifyAs(peer, opened, encryptTo);
     const isSigned = !(verified instanceof EnvelopeError);
     // A pending peer is nobody who has to be told before it has shown that it is itself (SEC-052).
     if ((this.#options.hidePeers || peer.state === "pending") && !isSigned) {
       return this.#refuseUnproved(FAULT.unreadable, error);
     }
-    if (isSigned) await this.#noteNewKey(verified.message, decrypted.openedWith, peer);
-    return new Refusal(
-      newKeyFault(current.certificate.pem),
-      error,
-      { signWith: decrypted.openedWith, encryptTo },
-      peer,
-    );
+    if (isSigned) await this.#noteNewKey(verified.message, openedWith, peer);
+    return new Refusal(newKeyFault(current.certificate.pem), error, opened.wrapping(openedWith, encryptTo), peer);
   }
 
   /**
    * Only the peer itself can have dropped a call of ours for the news, and only now. Remembering the message keeps another
    * process, which may not have heard of the new key, from executing it.
    */
-  async #noteNewKey(message: VerifiedMessage, openedWith: KeyPair, peer: PeerRecord): Promise<void> {
+  async #noteNewKey(message: AuthenticMessage, openedWith: KeyPair, peer: PeerRecord): Promise<void> {
     const { keys, replay, newKeyNotices } = this.#options;
     try {
       await replay.take(peer, message, keys.forgottenAt(openedWith.certificate));
@@ -373,12 +434,11 @@ export class Receiver {
    * message verified again (spec 7.5, MNET-084, MNET-090).
    */
   async #verify(
-    encrypted: EncryptedMessage,
-    decrypted: DecryptedMessage,
+    opened: OpenedRequest,
     peer: PeerRecord,
     permit: Permit,
-  ): Promise<{ readonly message: VerifiedMessage; readonly peer: PeerRecord } | EnvelopeError> {
-    const first = verifyAs(peer, encrypted, decrypted, this.#certificateOf(peer));
+  ): Promise<{ readonly message: AuthenticMessage; readonly peer: PeerRecord } | EnvelopeError> {
+    const first = verifyAs(peer, opened, this.#certificateOf(peer));
     if (!(first instanceof EnvelopeError) || first.code !== "MNET_ENVELOPE_SIGNATURE_INVALID") return first;
     // While the peer is asked, many more like it may come.
     permit.failed();
@@ -390,18 +450,18 @@ export class Receiver {
     // Who hides its peers does not let a sender wait for one of them; the next message will find the new key.
     if (this.#options.hidePeers) return first;
     const refreshed = await refreshing;
-    return refreshed ? verifyAs(refreshed, encrypted, decrypted, this.#certificateOf(refreshed)) : first;
+    return refreshed ? verifyAs(refreshed, opened, this.#certificateOf(refreshed)) : first;
   }
 
   /** Taken once, and in time. */
   async #requireFresh(
-    message: VerifiedMessage,
+    message: AuthenticMessage,
     peer: PeerRecord,
     openedWith: KeyPair,
     wrapping: Wrapping,
   ): Promise<void> {
     const { keys, replay } = this.#options;
-    this.#requireInTime(message.timestamp, peer, wrapping);
+    this.#requireInTime(message.timestamp, peer, wrapping, secureProfileOf(message) !== undefined);
     try {
       // Messages to a key that is archived by then are answered with 7025 and never executed.
       await replay.take(peer, message, keys.retiredAt(openedWith.certificate));
@@ -411,8 +471,8 @@ export class Receiver {
     }
   }
 
-  /** Where the peer is so configured: on time, and not with an expired key. */
-  #requireInTime(timestamp: Date, peer: PeerRecord, wrapping: Wrapping): void {
+  /** Where the time is signed, or the peer is so configured: on time; and where it is so configured, not with an expired key. */
+  #requireInTime(timestamp: Date, peer: PeerRecord, wrapping: Wrapping, isSigned = false): void {
     const { clock } = this.#options;
     const { settings, wwwroot } = peer;
     const { notAfter, fingerprint } = this.#certificateOf(peer);
@@ -424,7 +484,7 @@ export class Receiver {
       throw new Refusal(FAULT.signatureInvalid, error, wrapping, peer);
     }
     const offsetMs = timestamp.getTime() - clock.now();
-    if (settings.clock === "strict" && Math.abs(offsetMs) > (settings.driftToleranceMs ?? DEFAULT_DRIFT_TOLERANCE_MS)) {
+    if ((isSigned || settings.clock === "strict") && Math.abs(offsetMs) > signedTimeTolerance(settings)) {
       const code = offsetMs > 0 ? "MNET_PEER_CLOCK_AHEAD" : "MNET_PEER_CLOCK_BEHIND";
       const error = new PeerError(code, `The request of ${wwwroot} is not on time.`, { peer: wwwroot, offsetMs });
       throw new Refusal(FAULT.replayed, error, wrapping, peer);
@@ -445,7 +505,7 @@ export class Receiver {
     }
   }
 
-  #readCall(message: VerifiedMessage | TrustedCall, peer: PeerRecord, wrapping: Wrapping): XmlRpcCall {
+  #readCall(message: AuthenticMessage | TrustedCall, peer: PeerRecord, wrapping: Wrapping): XmlRpcCall {
     try {
       return this.#options.dispatcher.read(message);
     } catch (error) {
@@ -455,14 +515,14 @@ export class Receiver {
   }
 
   /** What is odd about a verified message and no reason to refuse it. */
-  #remark(message: VerifiedMessage, peer: PeerRecord): void {
+  #remark(message: AuthenticMessage, peer: PeerRecord): void {
     const { emit, clock, directory } = this.#options;
     directory.noteKeyUse(peer, this.#certificateOf(peer));
     for (const remark of message.remarks) {
       emit({ type: "envelope.remark", level: "warn", peer: referenceTo(peer), remark });
     }
     const offsetMs = message.timestamp.getTime() - clock.now();
-    // Nobody signed the time, so refusing would gain nothing (SEC-035).
+    // What was to be refused has been; in MNet's own profile nobody signed the time, so it would gain nothing (SEC-035).
     if (Math.abs(offsetMs) > DEFAULT_DRIFT_TOLERANCE_MS) {
       emit({ type: "clock.off", level: "warn", peer: referenceTo(peer), offsetMs });
     }
@@ -527,11 +587,13 @@ export class Receiver {
     return this.#wrap(encodeFault(fault.faultCode, fault.faultString, { dialect: peer?.dialect }), wrapping);
   }
 
-  #wrap(document: Uint8Array, { signWith, encryptTo }: Wrapping): Uint8Array {
+  #wrap(document: Uint8Array, { signWith, encryptTo, secure }: Wrapping): Uint8Array {
     const { self: sender, clock, random } = this.#options;
-    const signed = signWith
-      ? signMessage(document, { sender, key: signWith, timestamp: new Date(clock.now()) })
-      : document;
+    const timestamp = new Date(clock.now());
+    if (secure && signWith && encryptTo) {
+      return sealSecure(document, { ...secure, sender, key: signWith, recipient: encryptTo, timestamp, random }).body;
+    }
+    const signed = signWith ? signMessage(document, { sender, key: signWith, timestamp }) : document;
     return encryptTo ? encryptMessage(signed, { sender, recipient: encryptTo, random }) : signed;
   }
 }
@@ -539,12 +601,11 @@ export class Receiver {
 /** A message that the peer has signed, or why it has not. */
 function verifyAs(
   peer: PeerRecord,
-  encrypted: EncryptedMessage,
-  decrypted: DecryptedMessage,
+  opened: OpenedRequest,
   certificate: Certificate,
-): { readonly message: VerifiedMessage; readonly peer: PeerRecord } | EnvelopeError {
+): { readonly message: AuthenticMessage; readonly peer: PeerRecord } | EnvelopeError {
   try {
-    return { message: VerifiedMessage.verify(encrypted, decrypted, certificate, peer.settings), peer };
+    return { message: opened.verify(peer, certificate), peer };
   } catch (error) {
     if (error instanceof EnvelopeError) return error;
     throw error;

@@ -2,12 +2,15 @@ import type { CallError, EnvelopeError, KeyError, PeerError, XmlRpcError } from 
 import type { Certificate } from "../crypto/certificate.ts";
 import type { KeyPair } from "../crypto/key-pair.ts";
 import type { PeerRecord } from "../peer/peer-store.ts";
+import type { SecureSealOptions } from "../secure/seal-secure.ts";
 import type { Fault } from "./fault.ts";
 
 /** How an answer is wrapped: a request that was signed is answered signed, one that was encrypted, encrypted (spec 7.4). */
 export interface Wrapping {
   readonly signWith?: KeyPair;
   readonly encryptTo?: Certificate;
+  /** In the secure profile: for whom, and to which request. */
+  readonly secure?: Pick<SecureSealOptions, "profile" | "to" | "inReplyTo">;
 }
 
 /** A request that is answered with a fault before any method runs. `error` is for the operator, `fault` for the sender. */

@@ -6,6 +6,7 @@ import type { PeerKey } from "../core/peer-snapshot.ts";
 import { Certificate } from "../crypto/certificate.ts";
 import { KeyPair } from "../crypto/key-pair.ts";
 import { decryptMessage, type DecryptedMessage, type EncryptedMessage } from "../envelope/encrypted-message.ts";
+import { decryptEnvelope, type DecryptedEnvelope, type SecureEnvelope } from "../secure/secure-envelope.ts";
 import { generateKeyPair, type GeneratedKeyPair } from "./generate-key-pair.ts";
 import type { KeyStore, StoredKey } from "./key-store.ts";
 import { KeyWrapping } from "./key-wrapping.ts";
@@ -99,16 +100,25 @@ export class KeyRing {
    *
    * Throws `MNET_ENVELOPE_DECRYPTION_FAILED`.
    */
-  async decrypt(
-    message: EncryptedMessage,
-  ): Promise<{ readonly keys: ActiveKeys; readonly decrypted: DecryptedMessage }> {
+  decrypt(message: EncryptedMessage): Promise<{ readonly keys: ActiveKeys; readonly decrypted: DecryptedMessage }> {
+    return this.#open((keys) => decryptMessage(message, keys));
+  }
+
+  /** The same for a message in the secure profile. */
+  decryptSecure(
+    envelope: SecureEnvelope,
+  ): Promise<{ readonly keys: ActiveKeys; readonly decrypted: DecryptedEnvelope }> {
+    return this.#open((keys) => decryptEnvelope(envelope, keys));
+  }
+
+  async #open<T>(open: (keys: readonly KeyPair[]) => T): Promise<{ readonly keys: ActiveKeys; readonly decrypted: T }> {
     const keys = await this.active();
     try {
-      return { keys, decrypted: decryptMessage(message, [keys.current, ...keys.archived]) };
+      return { keys, decrypted: open([keys.current, ...keys.archived]) };
     } catch (error) {
       const recent = await this.recent();
       if (recent.current === keys.current) throw error;
-      return { keys: recent, decrypted: decryptMessage(message, [recent.current]) };
+      return { keys: recent, decrypted: open([recent.current]) };
     }
   }
 

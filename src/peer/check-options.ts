@@ -28,6 +28,7 @@ const SETTING = {
   driftToleranceMs: milliseconds(0),
   clock: v.picklist(["tolerant", "strict"]),
   expiredKey: v.picklist(["warn", "refuse"]),
+  profile: v.picklist(["automatic", "mnet", "secure"]),
   strictAlgorithms: v.boolean(),
   exportFields: columns,
   importFields: columns,

@@ -10,6 +10,7 @@ import {
 } from "../core/errors.ts";
 import type { Emit } from "../core/events.ts";
 import type { Wwwroot } from "../core/ids.ts";
+import type { ProfileName, SecureProfileName } from "../core/profile-name.ts";
 import type { Limits } from "../core/limits.ts";
 import type { Certificate } from "../crypto/certificate.ts";
 import type { KeyPair } from "../crypto/key-pair.ts";
@@ -19,6 +20,11 @@ import { seal } from "../envelope/seal.ts";
 import type { SignedMessage } from "../envelope/signed-message.ts";
 import { VerifiedMessage, verifySignature } from "../envelope/verified-message.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
+import { secureProfileOf, type AuthenticMessage } from "../secure/authentic-message.ts";
+import { sealSecure } from "../secure/seal-secure.ts";
+import { isSecure, readSecureEnvelope } from "../secure/secure-envelope.ts";
+import { SecureMessage } from "../secure/secure-message.ts";
+import { bestOf, DEFAULT_SECURE_PROFILE } from "../secure/suite.ts";
 import type { TransportResponse } from "../transport/transport.ts";
 import { decodeResponse } from "../xmlrpc/decode.ts";
 import type { XmlRpcDocument } from "../xmlrpc/document.ts";
@@ -29,8 +35,10 @@ import type { HttpClient } from "./http-exchange.ts";
 import type { KeyAdoption } from "./key-adoption.ts";
 import type { NewKeyNotices } from "./new-key-notices.ts";
 import type { PeerDirectory } from "./peer-directory.ts";
-import { DEFAULT_DRIFT_TOLERANCE_MS } from "./peer-settings.ts";
+import { isUndecided, profileToCall } from "./peer-profile.ts";
+import { DEFAULT_DRIFT_TOLERANCE_MS, signedTimeTolerance } from "./peer-settings.ts";
 import type { PeerRecord } from "./peer-store.ts";
+import type { ProfileProofs } from "./profile-proofs.ts";
 import type { ReplayGuard } from "./replay-guard.ts";
 
 type Response = Exclude<XmlRpcDocument, { readonly kind: "call" }>;
@@ -47,6 +55,7 @@ export interface PeerClientOptions {
   /** Runs a call as an exchange of its own, unless it is part of one: what it emits belongs together. */
   readonly withinExchange: <T>(work: () => T) => T;
   readonly adoption: KeyAdoption;
+  readonly proofs: ProfileProofs;
   readonly replay: ReplayGuard;
   readonly newKeyNotices: NewKeyNotices;
   readonly random: ((bytes: number) => Uint8Array) | undefined;
@@ -68,7 +77,18 @@ export class PeerClient {
    * aborted call rejects with `signal.reason`.
    */
   call(peer: PeerRecord, method: string, params: readonly XmlRpcValue[], signal?: AbortSignal): Promise<XmlRpcValue> {
-    return this.#options.withinExchange(() => this.#call(peer, method, params, signal));
+    return this.#options.withinExchange(() => this.#call(peer, method, params, signal, {}));
+  }
+
+  /** The same in a profile of the caller's choice, to find out whether the peer has it: a fault would be no news. */
+  probe(
+    peer: PeerRecord,
+    profile: ProfileName,
+    method: string,
+    params: readonly XmlRpcValue[],
+    signal: AbortSignal | undefined,
+  ): Promise<XmlRpcValue> {
+    return this.#options.withinExchange(() => this.#call(peer, method, params, signal, { profile, isProbe: true }));
   }
 
   async #call(
@@ -76,6 +96,7 @@ export class PeerClient {
     method: string,
     params: readonly XmlRpcValue[],
     signal: AbortSignal | undefined,
+    { profile, isProbe = false }: { readonly profile?: ProfileName; readonly isProbe?: boolean },
   ): Promise<XmlRpcValue> {
     const { clock, emit, keys, newKeyNotices } = this.#options;
     const started = clock.now();
@@ -86,17 +107,18 @@ export class PeerClient {
       let answer: Answer;
       const signer = (await keys.active()).current;
       try {
-        answer = await this.#attempt(peer, signer, method, request, signal);
+        answer = await this.#attempt({ peer, profile, signer, method, request, signal });
       } catch (error) {
         const chance = await this.#secondChance(peer, signer, error, noticesBefore, signal);
         if (!chance) throw error;
         emit({ type: "call.retried", level: "info", peer: reference, method, reason: chance.reason });
-        answer = await this.#attempt(chance.peer, (await keys.active()).current, method, request, signal);
+        const again = { peer: chance.peer, profile: chance.profile ?? profile, signer: (await keys.active()).current };
+        answer = await this.#attempt({ ...again, method, request, signal });
       }
-      const { bytesIn, bytesOut } = answer;
+      const { value, ...figures } = answer;
       const durationMs = clock.now() - started;
-      emit({ type: "call.sent", level: "debug", peer: reference, method, durationMs, bytesIn, bytesOut });
-      return answer.value;
+      emit({ type: "call.sent", level: "debug", peer: reference, method, durationMs, ...figures });
+      return value;
     } catch (thrown) {
       // Two new keys in one call are one too many (MNET-107).
       const error = thrown instanceof NewKeyShown ? thrown.fault : thrown;
@@ -104,7 +126,7 @@ export class PeerClient {
         const durationMs = clock.now() - started;
         emit({
           type: "call.failed",
-          level: "warn",
+          level: isProbe ? "debug" : "warn",
           peer: reference,
           method,
           durationMs,
@@ -123,6 +145,7 @@ export class PeerClient {
    * - A Mahara says so itself: held, or pinned, as the peer is configured.
    * - A Mahara learnt *our* new key from us while it had our call, and dropped the call (MNET-129).
    * - We have a new key since the call was signed, and the peer knows that already.
+   * - The peer remembers that we have proved the secure profile, and we do not remember that it has.
    */
   async #secondChance(
     peer: PeerRecord,
@@ -130,7 +153,7 @@ export class PeerClient {
     error: unknown,
     noticesBefore: number,
     signal: AbortSignal | undefined,
-  ): Promise<{ readonly peer: PeerRecord; readonly reason: "rekeyed" | "mahara-learned-our-key" } | undefined> {
+  ): Promise<SecondChance | undefined> {
     const { adoption, keys, newKeyNotices } = this.#options;
     if (error instanceof NewKeyShown) {
       const { certificate, isProved } = error;
@@ -143,28 +166,41 @@ export class PeerClient {
     if (isDropped && newKeyNotices.count(peer.id) > noticesBefore) {
       return { peer, reason: "mahara-learned-our-key" };
     }
+    if (error.authenticated && error.faultCode === WANTS_SECURE_PROFILE && isUndecided(peer)) {
+      return {
+        peer,
+        reason: "secure-profile",
+        profile: bestOf(error.faultString.split(" ")) ?? DEFAULT_SECURE_PROFILE,
+      };
+    }
     const isOutdated = error.authenticated && error.faultCode === SIGNATURE_INVALID;
     return isOutdated && (await keys.recent()).current !== signer ? { peer, reason: "rekeyed" } : undefined;
   }
 
   /** One request and its answer. */
-  async #attempt(
-    peer: PeerRecord,
-    signer: KeyPair,
-    method: string,
-    request: Uint8Array,
-    signal: AbortSignal | undefined,
-  ): Promise<Answer> {
+  async #attempt(attempt: Attempt): Promise<Answer> {
+    const { peer, profile = profileToCall(peer), signer, method, request, signal } = attempt;
     const { clock, directory, self, random } = this.#options;
     const sentAt = clock.now();
     const recipient = directory.certificateOf(peer);
     this.#checkExpiry(peer, recipient);
     directory.noteKeyUse(peer, recipient);
-    const timestamp = new Date(sentAt);
-    const body = await seal(request, { sender: self, key: signer, recipient, timestamp, random });
+    const sealing = { sender: self, key: signer, recipient, timestamp: new Date(sentAt), random };
+    if (profile === "mnet") {
+      const body = await seal(request, sealing);
+      const response = await this.#post(peer, body, signal);
+      const receivedAt = clock.now();
+      const message = await this.#open(peer, method, response, recipient);
+      const value = this.#read(peer, method, message, { sentAt, receivedAt });
+      return { value, bytesIn: response.body.length, bytesOut: body.length };
+    }
+    const { body, messageId } = sealSecure(request, { ...sealing, profile, to: peer.wwwroot });
     const response = await this.#post(peer, body, signal);
-    const value = await this.#read(peer, method, response, recipient, sentAt);
-    return { value, bytesIn: response.body.length, bytesOut: body.length };
+    const receivedAt = clock.now();
+    const message = await this.#openSecure(peer, method, response, recipient, messageId);
+    const proved = await this.#options.proofs.prove(peer, message.profile);
+    const value = this.#read(proved, method, message, { sentAt, receivedAt });
+    return { value, bytesIn: response.body.length, bytesOut: body.length, profile: message.profile };
   }
 
   /** An expired key is only talked about, unless the peer is configured otherwise (SEC-048). */
@@ -189,19 +225,17 @@ export class PeerClient {
   }
 
   /** The checks of spec 8.3, in an order that reads nothing before it is verified. */
-  async #read(
+  async #open(
     peer: PeerRecord,
     method: string,
     response: TransportResponse,
     certificate: Certificate,
-    sentAt: number,
-  ): Promise<XmlRpcValue> {
-    const receivedAt = this.#options.clock.now();
+  ): Promise<VerifiedMessage> {
     const call = { peer: peer.wwwroot, method };
     const envelope = this.#readOuter(response, peer);
     if (envelope.kind !== "encrypted") throw this.#refusalInClear(envelope, response, peer, method);
 
-    const { keys, replay, limits, directory } = this.#options;
+    const { keys, replay } = this.#options;
     const { decrypted } = await keys.decrypt(envelope.message);
     const { content, openedWith } = decrypted;
     if (content.kind === "unsigned") {
@@ -215,11 +249,47 @@ export class PeerClient {
     this.#requireSender(content.message, peer);
     const message = this.#verify(envelope.message, decrypted, content.message, certificate, peer, method);
     await replay.take(peer, message, keys.forgottenAt(openedWith.certificate));
-    this.#checkClock(message, peer, sentAt, receivedAt);
+    return message;
+  }
 
+  /** The same in the secure profile: whatever is not the peer's answer to this very request is none. */
+  async #openSecure(
+    peer: PeerRecord,
+    method: string,
+    response: TransportResponse,
+    certificate: Certificate,
+    inReplyTo: string,
+  ): Promise<SecureMessage> {
+    const { self, keys, replay, limits } = this.#options;
+    if (!isSecure(response.body)) {
+      const envelope = this.#readOuter(response, peer);
+      if (envelope.kind !== "encrypted") throw this.#refusalInClear(envelope, response, peer, method);
+      throw new EnvelopeError(
+        "MNET_ENVELOPE_PROFILE_REFUSED",
+        `${peer.wwwroot} answered in MNet's own profile to a call in the secure one.`,
+        { peer: peer.wwwroot },
+      );
+    }
+    const envelope = readSecureEnvelope(response.body, limits.responseBytes);
+    this.#requireSender(envelope, peer);
+    const { decrypted } = await keys.decryptSecure(envelope);
+    const message = SecureMessage.verify(decrypted, certificate, { self, inReplyTo });
+    await replay.take(peer, message, keys.forgottenAt(decrypted.openedWith.certificate));
+    return message;
+  }
+
+  /** What a verified answer says, if it is on time. */
+  #read(
+    peer: PeerRecord,
+    method: string,
+    message: AuthenticMessage,
+    { sentAt, receivedAt }: { readonly sentAt: number; readonly receivedAt: number },
+  ): XmlRpcValue {
+    const { limits, directory } = this.#options;
+    this.#checkClock(message, peer, sentAt, receivedAt);
     const document = decodeResponse(message.document, { limits });
     directory.noteContact(peer, document.kind === "result" ? document.dialect : undefined);
-    if (document.kind === "fault") throw this.#refusal(document, peer, call);
+    if (document.kind === "fault") throw this.#refusal(document, peer, { peer: peer.wwwroot, method });
     return document.value;
   }
 
@@ -314,7 +384,7 @@ export class PeerClient {
   }
 
   /** A response of another site is no response, however well it is signed (MNET-103). */
-  #requireSender({ sender }: SignedMessage, peer: PeerRecord): void {
+  #requireSender({ sender }: { readonly sender: string }, peer: PeerRecord): void {
     if (sender === peer.wwwroot) return;
     throw new EnvelopeError(
       "MNET_ENVELOPE_SENDER_MISMATCH",
@@ -324,10 +394,10 @@ export class PeerClient {
   }
 
   /**
-   * Ahead is refused as a Moodle does; behind is only worth knowing, because nobody signed the time, unless the peer is
+   * Ahead is refused as a Moodle does; behind is only worth knowing where nobody signed the time, unless the peer is
    * configured otherwise (SEC-035).
    */
-  #checkClock(message: VerifiedMessage, peer: PeerRecord, sentAt: number, receivedAt: number): void {
+  #checkClock(message: AuthenticMessage, peer: PeerRecord, sentAt: number, receivedAt: number): void {
     const tolerance = peer.settings.driftToleranceMs ?? DEFAULT_DRIFT_TOLERANCE_MS;
     const offsetMs = Math.round(message.timestamp.getTime() - (sentAt + receivedAt) / 2);
     if (Math.abs(offsetMs) <= tolerance) return;
@@ -339,10 +409,12 @@ export class PeerClient {
         { peer: peer.wwwroot, offsetMs },
       );
     }
-    if (peer.settings.clock === "strict") {
+    const tolerated = secureProfileOf(message) === undefined ? Infinity : signedTimeTolerance(peer.settings);
+    const behind = peer.settings.clock === "strict" ? tolerance : tolerated;
+    if (-offsetMs > behind) {
       throw new PeerError(
         "MNET_PEER_CLOCK_BEHIND",
-        `The clock of ${peer.wwwroot} is ${Math.round(-offsetMs / 1000)} s behind ours; ${tolerance / 1000} s are tolerated.`,
+        `The clock of ${peer.wwwroot} is ${Math.round(-offsetMs / 1000)} s behind ours; ${behind / 1000} s are tolerated.`,
         { peer: peer.wwwroot, offsetMs },
       );
     }
@@ -354,15 +426,37 @@ interface CallReference {
   readonly method: string;
 }
 
+interface Attempt {
+  readonly peer: PeerRecord;
+  /** Default: as the peer is to be called. */
+  readonly profile: ProfileName | undefined;
+  readonly signer: KeyPair;
+  readonly method: string;
+  readonly request: Uint8Array;
+  readonly signal: AbortSignal | undefined;
+}
+
 interface Answer {
   readonly value: XmlRpcValue;
   readonly bytesIn: number;
   readonly bytesOut: number;
+  /** Absent: MNet's own. */
+  readonly profile?: SecureProfileName;
+}
+
+/** How a failed call is made again. */
+interface SecondChance {
+  readonly peer: PeerRecord;
+  readonly reason: "rekeyed" | "mahara-learned-our-key" | "secure-profile";
+  /** Default: as before. */
+  readonly profile?: ProfileName;
 }
 
 /** "You used my old key; here is the new one" (spec 7.6). */
 const NEW_KEY = 7025;
 const UNREADABLE = 7023;
+/** Of this library: "you have proved the secure profile to me" (docs/secure-profile.md, 7). Nothing was executed. */
+const WANTS_SECURE_PROFILE = 7026;
 /** "The signature verification failed": nothing was executed. */
 const SIGNATURE_INVALID = 710;
 /** Mahara's code for whatever fails inside, such as the call during which it learnt our key (MNET-129). */

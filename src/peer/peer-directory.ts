@@ -8,6 +8,7 @@ import { Certificate } from "../crypto/certificate.ts";
 import { peerKey } from "../keys/peer-key.ts";
 import type { Dialect } from "../xmlrpc/dialect.ts";
 import type { Route } from "./http-exchange.ts";
+import { profileToCall } from "./peer-profile.ts";
 import type { PeerSettings } from "./peer-settings.ts";
 import type { PeerRecord, PeerStore } from "./peer-store.ts";
 import { subscribes, unionOf, type ServiceFlag } from "./service-flags.ts";
@@ -163,6 +164,7 @@ export class PeerDirectory {
       application: record.application,
       state: record.state,
       key: peerKey(this.certificateOf(record)),
+      profile: profileToCall(record),
       ...(record.held && {
         heldKey: {
           ...peerKey(Certificate.parse(record.held.certificate, { minimumBits: 1024 })),

@@ -10,6 +10,12 @@ export interface PeerSettings {
   readonly clock?: "tolerant" | "strict";
   /** What to do with a peer whose certificate has expired. Default `"warn"`, because Moodles rotate lazily (SEC-048). */
   readonly expiredKey?: "warn" | "refuse";
+  /**
+   * Which envelopes are used with this peer. Default `"automatic"`: the best that both have proved, and nothing less from
+   * then on. `"mnet"`: Moodle's own, whatever was proved. `"secure"`: never Moodle's own, not even at first. Setting it,
+   * to whatever value, forgets what the peer has proved (docs/secure-profile.md, 7).
+   */
+  readonly profile?: "automatic" | "mnet" | "secure";
   /** Refuse messages that declare an algorithm that no known peer declares (SEC-011). Default `false`. */
   readonly strictAlgorithms?: boolean;
   /**
@@ -54,6 +60,15 @@ export type PeerSettingsChange = {
 /** A responder may be this far ahead of us (MNET-104). */
 export const DEFAULT_DRIFT_TOLERANCE_MS = 15_000;
 
+/** In the secure profile the time is signed; it may be off by this much in either direction, unless a peer's clock is `"strict"`. */
+const SIGNED_TIME_TOLERANCE_MS = 300_000;
+
+/** How far the signed time of a message may be off, in either direction. */
+export const signedTimeTolerance = ({
+  clock,
+  driftToleranceMs = DEFAULT_DRIFT_TOLERANCE_MS,
+}: Pick<PeerSettings, "clock" | "driftToleranceMs">): number =>
+  clock === "strict" ? driftToleranceMs : Math.max(driftToleranceMs, SIGNED_TIME_TOLERANCE_MS);
 /** As many as a large school sends (SEC-067). */
 const DEFAULT_MAX_ENROLMENTS = 10_000;
 
@@ -76,6 +91,7 @@ export function completeSettings(settings: PeerSettings, hostTimeoutMs: number):
     driftToleranceMs: DEFAULT_DRIFT_TOLERANCE_MS,
     clock: "tolerant",
     expiredKey: "warn",
+    profile: "automatic",
     strictAlgorithms: false,
     exportFields: DEFAULT_FIELDS,
     importFields: DEFAULT_FIELDS,

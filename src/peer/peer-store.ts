@@ -2,6 +2,7 @@ import type { Cursor, Fingerprint, PeerId, Wwwroot } from "../core/ids.ts";
 import type { Page } from "../core/listing.ts";
 import type { ApplicationName, HeldKey, PeerState } from "../core/peer-snapshot.ts";
 import type { Dialect } from "../xmlrpc/dialect.ts";
+import type { PeerProfile } from "./peer-profile.ts";
 import type { PeerSettings } from "./peer-settings.ts";
 import type { ServiceFlags } from "./service-flags.ts";
 
@@ -33,6 +34,8 @@ export interface PeerRecord {
   readonly services: ServiceFlags;
   /** How its software writes text, as its last verified message showed (spec 5.2). */
   readonly dialect?: Dialect;
+  /** What is known of the profiles that it has. */
+  readonly profile?: PeerProfile;
   /** Unix milliseconds. */
   readonly lastContactAt?: number;
 }

@@ -15,6 +15,7 @@ import {
   checkServiceFlags,
   checkSettingsChange,
 } from "./check-options.ts";
+import type { ProfileNegotiation } from "./profile-negotiation.ts";
 import { ownSettingsOf } from "./effective-settings.ts";
 import { fetchTitle, introduceOurselves, type SiteIntroduction } from "./handshake.ts";
 import type { HttpClient, Route } from "./http-exchange.ts";
@@ -118,7 +119,8 @@ export interface Peers {
    */
   rekey(peer: PeerRef, options?: AskPeerOptions & { readonly certificate?: string | undefined }): Promise<HeldKey>;
   /**
-   * Makes one signed round trip and asks for the site's title, which becomes the peer's name. Throws what `host.call`
+   * Makes one signed round trip, asks for the secure profile unless that is settled, and for the site's title, which
+   * becomes the peer's name. Throws what `host.call`
    * throws, also `MNET_PEER_NOT_ACTIVE`.
    */
   refresh(peer: PeerRef, options?: AskPeerOptions): Promise<Peer>;
@@ -131,7 +133,8 @@ export interface Peers {
   /** In effect: built-in, then the host's `peerDefaults`, then the peer's own. */
   settings(peer: PeerRef): Promise<EffectiveSettings>;
   /**
-   * Changes what is named; `null` returns it to its default, for single members of `legacy`, too.
+   * Changes what is named; `null` returns it to its default, for single members of `legacy`, too. Naming `profile`, also
+   * with the value that it has, forgets which profile the peer has proved.
    *
    * Throws `MNET_CONFIG_INVALID` with the path of a wrong setting.
    */
@@ -167,6 +170,7 @@ export interface PeersOptions {
   readonly http: HttpClient;
   readonly client: PeerClient;
   readonly adoption: KeyAdoption;
+  readonly negotiation: ProfileNegotiation;
   readonly catalogue: ServiceCatalogue;
   readonly limits: Limits;
   readonly clock: Clock;
@@ -186,6 +190,7 @@ const NOT_FOR_STRANGERS = ["sso_idp", "mnet_enrol"] as const;
 /** `Peers` over a store. */
 export function createPeers(options: PeersOptions): Peers {
   const { self, store, directory, keys, http, client, adoption, catalogue, limits, clock, defaults, emit } = options;
+  const { negotiation } = options;
 
   return {
     async preview(url, addOptions = {}) {
@@ -294,6 +299,7 @@ export function createPeers(options: PeersOptions): Peers {
       signal?.throwIfAborted();
       const peer = await directory.getActive(ref);
       await client.call(peer, "system/listServices", [], signal);
+      await negotiation.negotiate(peer, signal);
       const title = await fetchTitle(http, directory.routeFor(peer, peer.settings), signal);
       const { before, record } = await change(ref, (latest) =>
         title === undefined || title === latest.name ? latest : { ...latest, name: title },
@@ -318,11 +324,11 @@ export function createPeers(options: PeersOptions): Peers {
       checkSettingsChange(settingsChange);
       const { changed } = changeSettings({}, settingsChange);
       if (changed.length === 0) return directory.snapshot(await directory.get(peer.id));
-      const { record } = await change(peer, (latest) => ({
-        ...latest,
+      const { before, record } = await change(peer, (latest) => ({
+        ...("profile" in settingsChange ? withoutProfile(latest) : latest),
         settings: changeSettings(ownSettingsOf(latest), settingsChange).settings,
       }));
-      tell(record, changed);
+      tell(record, before.profile?.proved && !record.profile ? [...changed, "profile"] : changed);
       return directory.snapshot(record);
     },
 
@@ -528,6 +534,11 @@ const readPinned = (pem: string): Certificate => Certificate.parse(pem, { minimu
 
 /** A key that waited for approval waits no longer. */
 function withoutHeld({ held: _held, ...record }: PeerRecord): PeerRecord {
+  return record;
+}
+
+/** What a peer has proved of its profiles is forgotten. */
+function withoutProfile({ profile: _profile, ...record }: PeerRecord): PeerRecord {
   return record;
 }
 

@@ -1,7 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import { EnvelopeError } from "../core/errors.ts";
 import type { Emit } from "../core/events.ts";
-import type { VerifiedMessage } from "../envelope/verified-message.ts";
+import type { AuthenticMessage } from "../secure/authentic-message.ts";
 import type { PeerRecord } from "./peer-store.ts";
 import type { ReplayStore } from "./replay-store.ts";
 
@@ -29,7 +29,7 @@ export class ReplayGuard {
    *
    * @param until when our key that opens the message goes out of use: nothing that was sealed for it is taken after that.
    */
-  async take(peer: PeerRecord, message: VerifiedMessage, until: Date): Promise<void> {
+  async take(peer: PeerRecord, message: AuthenticMessage, until: Date): Promise<void> {
     const now = this.#clock.now();
     const limits = { until: until.getTime(), maxEntries: MAXIMUM_ENTRIES };
     const { seen, evicted } = await this.#store.remember(peer.id, message.replayKey, limits, now);

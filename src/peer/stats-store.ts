@@ -6,6 +6,8 @@ export interface PeerCounters {
   readonly callsIn: number;
   /** Calls that we made, failed ones included. */
   readonly callsOut: number;
+  /** Of both, those that were answered in the secure profile. */
+  readonly secureCalls: number;
   /** Bytes received and sent, as they were on the wire. */
   readonly bytesIn: number;
   readonly bytesOut: number;

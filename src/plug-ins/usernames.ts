@@ -8,7 +8,11 @@ const SUITABLE = /^[-._@a-z0-9]{1,100}$/;
  * The name by which a user of ours travels to a peer. `undefined` if a Moodle would refuse it, or if the mapping cannot
  * turn it back: then somebody else might be meant.
  */
-export function wireUsername({ usernames }: Pick<Accounts, "usernames">, username: string, peer: Peer): string | undefined {
+export function wireUsername(
+  { usernames }: Pick<Accounts, "usernames">,
+  username: string,
+  peer: Peer,
+): string | undefined {
   if (!usernames) return SUITABLE.test(username) ? username : undefined;
   const wire = usernames.toPeer(username, peer);
   return SUITABLE.test(wire) && usernames.fromPeer(wire, peer) === username ? wire : undefined;

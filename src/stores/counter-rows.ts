@@ -2,7 +2,7 @@ import type { PeerCounters } from "../peer/stats-store.ts";
 
 /** One number of a peer. */
 export interface CounterRow {
-  readonly counter: "callsIn" | "callsOut" | "bytesIn" | "bytesOut" | "fault" | "latency";
+  readonly counter: "callsIn" | "callsOut" | "secureCalls" | "bytesIn" | "bytesOut" | "fault" | "latency";
   /** The code of a fault, the bucket of a latency, else 0. */
   readonly part: number;
   readonly total: number;
@@ -10,10 +10,11 @@ export interface CounterRow {
 
 /** Every number that is not zero, always in one order: databases that lock row by row cannot get stuck over them. */
 export function counterRows({ faultsByCode, latencies, ...totals }: PeerCounters): readonly CounterRow[] {
-  const { callsIn, callsOut, bytesIn, bytesOut } = totals;
+  const { callsIn, callsOut, secureCalls, bytesIn, bytesOut } = totals;
   const rows: readonly CounterRow[] = [
     { counter: "callsIn", part: 0, total: callsIn },
     { counter: "callsOut", part: 0, total: callsOut },
+    { counter: "secureCalls", part: 0, total: secureCalls },
     { counter: "bytesIn", part: 0, total: bytesIn },
     { counter: "bytesOut", part: 0, total: bytesOut },
     ...Object.entries(faultsByCode)
@@ -26,7 +27,7 @@ export function counterRows({ faultsByCode, latencies, ...totals }: PeerCounters
 
 /** The other way. The latencies end with the last bucket that is not zero. */
 export function countersOf(rows: Iterable<CounterRow>): PeerCounters {
-  const totals = { callsIn: 0, callsOut: 0, bytesIn: 0, bytesOut: 0 };
+  const totals = { callsIn: 0, callsOut: 0, secureCalls: 0, bytesIn: 0, bytesOut: 0 };
   const faultsByCode: Record<number, number> = {};
   const latencies: number[] = [];
   for (const { counter, part, total } of rows) {

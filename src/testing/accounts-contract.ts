@@ -244,6 +244,7 @@ function inventedPeer(): Peer {
     name: `Peer ${id}`,
     application: "moodle",
     state: "active",
+    profile: "mnet",
     key: {
       fingerprint: "0".repeat(64) as Fingerprint,
       certificate: "",

@@ -154,7 +154,15 @@ const CHECKS: Readonly<Record<string, Check>> = {
 function peerNamed(id: number, wwwroot: string): Peer {
   const now = new Date(0);
   const key = { fingerprint: "00" as Fingerprint, certificate: "", notBefore: now, notAfter: now, modulusBits: 2048 };
-  return { id: id as PeerId, wwwroot: wwwroot as Wwwroot, name: wwwroot, application: "moodle", state: "active", key };
+  return {
+    id: id as PeerId,
+    wwwroot: wwwroot as Wwwroot,
+    name: wwwroot,
+    application: "moodle",
+    state: "active",
+    profile: "mnet",
+    key,
+  };
 }
 
 const somebody = (accounts: Accounts, home: Peer): Promise<Account> => accountOf(accounts, home, freshName());

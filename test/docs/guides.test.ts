@@ -51,8 +51,7 @@ describe("docs/guides/accounts.md", () => {
 
   test("who may roam, may; who is suspended, may not", async () => {
     const { accounts } = guide;
-    const may = async (username: string) =>
-      accounts.mayRoam((await accounts.findByUsername(username))!, {} as never);
+    const may = async (username: string) => accounts.mayRoam((await accounts.findByUsername(username))!, {} as never);
     expect(await Promise.all(["Ada+x@Uni.example", "bea", "eve"].map(may))).toEqual([true, false, false]);
   });
 });

@@ -149,6 +149,7 @@ describe("stats", () => {
     expect(await us.host.stats({ id: us.aliceId })).toEqual({
       callsIn: 0,
       callsOut: 0,
+      secureCalls: 0,
       bytesIn: 0,
       bytesOut: 0,
       faultsByCode: {},

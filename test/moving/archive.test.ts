@@ -52,7 +52,8 @@ async function fill(store: Store, keys: KeyOptions = {}): Promise<void> {
     const wwwroot = `https://peer-${index}.example`;
     const { id } = await insertPeer(store, { wwwroot, certificate: makeSite(wwwroot).certificate });
     const record = await store.peers.find(id);
-    await store.peers.update({ ...record!, name: HOSTILE, state, services: { sso_idp: "both" } });
+    const proof = state === "active" ? { profile: { proved: "secure/1", provedAt: 17 } as const } : {};
+    await store.peers.update({ ...record!, name: HOSTILE, state, services: { sso_idp: "both" }, ...proof });
   }
   const peer = 1 as PeerId;
   await store.peers.changeAllHostsServices({ sso_sp: "publish" });
@@ -60,6 +61,7 @@ async function fill(store: Store, keys: KeyOptions = {}): Promise<void> {
   await store.stats.add(peer, {
     callsIn: 5,
     callsOut: 1,
+    secureCalls: 2,
     bytesIn: 7,
     bytesOut: 8,
     faultsByCode: { 7012: 1, [-1]: 2 },

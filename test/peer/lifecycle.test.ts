@@ -341,7 +341,7 @@ describe("peers.refresh", () => {
   it("makes one signed round trip and takes the title", async () => {
     await using us = await aliceWho();
     expect(await us.host.peers.refresh(alicesKey(us))).toMatchObject({ name: "Alice's school" });
-    expect(us.counts()).toEqual({ "system/listServices": 1, GET: 1 });
+    expect(us.counts()).toEqual({ "system/listServices": 1, "system/profiles": 1, GET: 1 });
     expect(us.told("peer.changed")).toMatchObject([{ changed: ["name"] }]);
     await us.host.peers.refresh(alicesKey(us));
     expect(us.told("peer.changed")).toMatchObject([{ changed: ["name"] }, { changed: [] }]);
@@ -472,9 +472,13 @@ describe("settings", () => {
       driftToleranceMs: DEFAULT_DRIFT_TOLERANCE_MS,
       clock: "tolerant",
       expiredKey: "warn",
+      profile: "automatic",
+      maxEnrolments: 10_000,
       strictAlgorithms: false,
-      exportFields: ["city", "country", "lang", "timezone", "description"],
-      importFields: ["city", "country", "lang", "timezone", "description"],
+      exportFields: ["city", "country", "lang", "timezone", "description", "picture"],
+      importFields: ["city", "country", "lang", "timezone", "description", "picture"],
+      signIn: "allow",
+      maxEnrolments: 10_000,
       allowAddresses: [],
       legacy: { tls: "verify", smallKeys: false, adoptKeyOverHttps: false },
     });

@@ -54,6 +54,7 @@ switch (action) {
       await store.stats.add(1 as PeerId, {
         callsIn: 1,
         callsOut: 2,
+        secureCalls: 5,
         bytesIn: 3,
         bytesOut: 4,
         faultsByCode: { [argument]: 1, 7: 1 },

@@ -42,7 +42,7 @@ async function together(count: number, args: (index: number) => readonly string[
 describe("several processes on one file", () => {
   test("migrate at once: one does it, nobody fails", async () => {
     const applied = await together(4, () => ["migrate", file]);
-    expect(applied.flat()).toEqual(["0001-base", "0002-services"]);
+    expect(applied.flat()).toEqual(["0001-base", "0002-services", "0010-secure-profile"]);
     const store = openStore(`sqlite:${file}`);
     await store.open();
     expect(await store.peers.generation()).toBe(1);
@@ -184,6 +184,7 @@ describe("several processes on one file", () => {
     expect(await store.stats.get(1 as PeerId)).toEqual({
       callsIn: 300,
       callsOut: 600,
+      secureCalls: 1500,
       bytesIn: 900,
       bytesOut: 1200,
       faultsByCode: { 0: 100, 1: 100, 2: 100, 7: 300 },

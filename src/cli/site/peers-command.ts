@@ -37,13 +37,14 @@ export function peersCommand(io: CliIo, finish: Finish): Command {
       withSite(options, async (host) => {
         const found = await collect(host.peers.list({ state: options.state, held: options.held }));
         show(io, options.json, found, {
-          head: ["id", "wwwroot", "name", "software", "state", "key expires", "last contact"],
+          head: ["id", "wwwroot", "name", "software", "state", "profile", "key expires", "last contact"],
           rows: found.map((peer) => [
             peer.id,
             peer.wwwroot,
             peer.name,
             peer.application,
             peer.heldKey ? `${peer.state}, key held` : peer.state,
+            peer.profile,
             peer.key.notAfter,
             peer.lastContactAt,
           ]),
@@ -158,9 +159,10 @@ function showPeer(io: CliIo, json: boolean | undefined, peer: Peer, settings?: o
     showFields(io, true, { ...peer, ...(settings && { settings }) });
     return;
   }
-  const { key, heldKey, ...fields } = peer;
+  const { key, heldKey, profile, ...fields } = peer;
   showFields(io, false, {
     ...fields,
+    "profile in use": profile,
     fingerprint: key.fingerprint,
     "key from": key.notBefore,
     "key until": key.notAfter,

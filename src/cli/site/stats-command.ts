@@ -21,6 +21,7 @@ export function statsCommand(io: CliIo): Command {
             "peer",
             "in",
             "out",
+            "secure",
             "faults",
             "p50 ms",
             "p95 ms",
@@ -34,6 +35,7 @@ export function statsCommand(io: CliIo): Command {
             of.peer,
             of.callsIn,
             of.callsOut,
+            of.secureCalls,
             Object.entries(of.faultsByCode)
               .map(([code, count]) => `${code}×${count}`)
               .join(" ") || undefined,

@@ -4,6 +4,7 @@ import { PEER_SETTINGS } from "../../peer/check-options.ts";
 import type { ApplicationName, HeldKey, PeerState } from "../../core/peer-snapshot.ts";
 import type { StoredKey } from "../../keys/key-store.ts";
 import type { ServiceFlag } from "../../peer/service-flags.ts";
+import { SUITES } from "../../secure/suite.ts";
 import type { Dialect } from "../../xmlrpc/dialect.ts";
 
 /** In the first line of every archive. */
@@ -85,6 +86,13 @@ export const RECORD = v.variant("kind", [
       services,
       dialect: v.optional(v.picklist(["epi", "pxr"] satisfies Dialect[])),
       lastContactAt: v.optional(time),
+      profile: v.optional(
+        v.strictObject({
+          proved: v.optional(v.picklist(SUITES.map(({ name }) => name))),
+          provedAt: v.optional(time),
+          askedAt: v.optional(time),
+        }),
+      ),
     }),
   }),
   v.strictObject({
@@ -93,6 +101,7 @@ export const RECORD = v.variant("kind", [
     counters: v.strictObject({
       callsIn: count,
       callsOut: count,
+      secureCalls: count,
       bytesIn: count,
       bytesOut: count,
       faultsByCode: v.record(v.pipe(text, v.regex(/^-?[0-9]{1,15}$/)), count),

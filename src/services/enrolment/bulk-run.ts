@@ -3,7 +3,7 @@ import { MnetError, PeerError } from "../../core/errors.ts";
 import type { Peer } from "../../core/peer-snapshot.ts";
 import type { Site } from "../../host/site.ts";
 import { callEnrol, callUnenrol, type Change } from "./calls.ts";
-import { KnownCourses, type MaximumAges } from "./known-courses.ts";
+import { KnownCourses, type Belief } from "./known-courses.ts";
 import { Patience } from "./patience.ts";
 import type { People } from "./people.ts";
 import type { RemoteCourses } from "./remote-courses.ts";
@@ -45,7 +45,7 @@ export class BulkRun {
   constructor(
     parts: BulkParts,
     options: BulkOptions,
-    maximumAges: MaximumAges,
+    belief: Belief,
     { claim, journal }: { readonly claim?: RunClaim; readonly journal?: RunJournal } = {},
   ) {
     this.#parts = parts;
@@ -53,7 +53,7 @@ export class BulkRun {
     this.#claim = claim;
     this.#journal = journal;
     this.#patience = new Patience(parts.site.clock);
-    this.known = new KnownCourses(parts.site, parts.remote, maximumAges);
+    this.known = new KnownCourses(parts.site, parts.remote, belief);
   }
 
   /** Outcomes in the order of completion. In a run with a journal each is in it before it is seen. */

@@ -10,10 +10,12 @@ import type { BulkRow, RemoteCourse } from "./remote-enrolment.ts";
 /** Who is in a course, by name as it travels, and by which methods. */
 type Members = Map<string, Set<string>>;
 
-/** Ages up to which one run believes what is in the cache, in milliseconds. */
-export interface MaximumAges {
-  readonly courses: number;
-  readonly members: number;
+/** What of the cache one run believes. */
+export interface Belief {
+  /** Lists of courses up to this age, in milliseconds. */
+  readonly coursesMaxAgeMs: number;
+  /** Who is in a course, if the peer told it then or later, in Unix milliseconds. */
+  readonly membersSince: number;
 }
 
 interface CourseList {
@@ -26,7 +28,7 @@ interface CourseList {
 export class KnownCourses {
   readonly #site: Site;
   readonly #remote: RemoteCourses;
-  readonly #maximumAges: MaximumAges;
+  readonly #belief: Belief;
   readonly #startedAt: number;
   readonly #peers = new Map<string | PeerId, Promise<Peer | undefined>>();
   readonly #lists = new Map<PeerId, CourseList>();
@@ -35,10 +37,10 @@ export class KnownCourses {
   readonly #earlier = new Map<string, Map<string, "enrol" | "unenrol">>();
   readonly #gone = new Set<string>();
 
-  constructor(site: Site, remote: RemoteCourses, maximumAges: MaximumAges) {
+  constructor(site: Site, remote: RemoteCourses, belief: Belief) {
     this.#site = site;
     this.#remote = remote;
-    this.#maximumAges = maximumAges;
+    this.#belief = belief;
     this.#startedAt = site.clock.now();
   }
 
@@ -51,7 +53,7 @@ export class KnownCourses {
   /** Id of the course that a row names. Throws `MNET_ENROLMENT_COURSE_UNKNOWN`, and what asking the peer throws. */
   async courseId(course: BulkRow["course"], peer: Peer, signal: AbortSignal): Promise<number> {
     const named = "id" in course ? String(course.id) : course.course;
-    let list = this.#lists.get(peer.id) ?? this.#load(peer, this.#maximumAges.courses, signal);
+    let list = this.#lists.get(peer.id) ?? this.#load(peer, this.#belief.coursesMaxAgeMs, signal);
     let found = coursesNamed(await list.courses, named);
     if (found.length === 0 && !list.isOfThisRun) {
       // What is kept may be older than the course.
@@ -100,7 +102,8 @@ export class KnownCourses {
   async #membersOf(peer: Peer, courseId: number, signal: AbortSignal): Promise<Members | undefined> {
     const members: Members = new Map();
     try {
-      const { rows, fetchedAt } = await this.#remote.members(peer, courseId, this.#maximumAges.members, signal);
+      const maxAgeMs = this.#site.clock.now() - this.#belief.membersSince + 1;
+      const { rows, fetchedAt } = await this.#remote.members(peer, courseId, maxAgeMs, signal);
       for (const { username, method } of rows) {
         members.set(username, (members.get(username) ?? new Set()).add(method));
       }

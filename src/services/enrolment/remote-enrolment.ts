@@ -151,7 +151,8 @@ export interface RemoteEnrolment {
   unenrol(person: Person, course: RemoteCourseRef, options?: CallOptions): Promise<void>;
   /**
    * Works off rows, as fast as you iterate, and stops when you stop: after the calls in flight. Rows of one person at one
-   * peer are done in their order. A row's failure is an outcome.
+   * peer are done in their order. A row's failure is an outcome; a peer that does not answer is waited for, a minute at
+   * most, before its rows fail.
    *
    * What was done is in a journal under `key`. Started again with the same rows, the run goes on: outcomes of before come
    * back with `resumed`, in the order of the rows; those that failed for a reason that passes are tried again.

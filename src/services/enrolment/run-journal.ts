@@ -19,12 +19,13 @@ export class RunJournal {
     this.#key = key;
   }
 
-  /** When the run was begun, in Unix milliseconds; `undefined`: now. */
-  async begin(): Promise<number | undefined> {
+  /** When the run was begun, in Unix milliseconds: now, unless it is in the journal already. */
+  async begin(): Promise<number> {
     const [header] = await this.#store((runs) => runs.outcomes(this.#key, HEADER_ROW, 1));
     if (header?.row === HEADER_ROW) return Number(header.outcome);
-    await this.record({ row: HEADER_ROW, digest: "", outcome: String(this.#site.clock.now()) });
-    return undefined;
+    const now = this.#site.clock.now();
+    await this.record({ row: HEADER_ROW, digest: "", outcome: String(now) });
+    return now;
   }
 
   /** What is in the journal, by row. */

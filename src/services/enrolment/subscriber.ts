@@ -8,6 +8,7 @@ import type { Enrolments } from "../../plug-ins/course.ts";
 import { BulkRun, digestOf, type BulkParts, type NumberedRow } from "./bulk-run.ts";
 import { callEnrol, callUnenrol } from "./calls.ts";
 import { myCourses } from "./my-courses.ts";
+import type { Belief } from "./known-courses.ts";
 import { People } from "./people.ts";
 import { RemoteCourses } from "./remote-courses.ts";
 import type {
@@ -107,7 +108,7 @@ export class Subscriber implements RemoteEnrolment {
   }
 
   async *#preview(rows: Many<BulkRow>, options: BulkOptions): AsyncGenerator<BulkOutcome> {
-    yield* new BulkRun(this.#parts, options, this.#ages(0)).outcomes(numbered(rows));
+    yield* new BulkRun(this.#parts, options, this.#belief(this.#site.clock.now())).outcomes(numbered(rows));
   }
 
   async *#bulk(rows: Many<BulkRow>, options: BulkOptions): AsyncGenerator<BulkOutcome> {
@@ -117,9 +118,8 @@ export class Subscriber implements RemoteEnrolment {
       const journal = new RunJournal(this.#site, options.key);
       const begunAt = await journal.begin();
       // Who is in the courses is asked when the run begins. When it goes on soon after, what it did itself is not news.
-      const sinceBegin = begunAt === undefined ? 0 : this.#site.clock.now() - begunAt + 1;
-      const members = Math.min(sinceBegin, this.#options.ages.enrolments);
-      const run = new BulkRun(this.#parts, options, this.#ages(members), { claim, journal });
+      const since = Math.max(begunAt, this.#site.clock.now() - this.#options.ages.enrolments);
+      const run = new BulkRun(this.#parts, options, this.#belief(since), { claim, journal });
       const left: NumberedRow[] = [];
       for await (const { row, digest, outcome: json } of journal.entries()) {
         options.signal?.throwIfAborted();
@@ -151,7 +151,7 @@ export class Subscriber implements RemoteEnrolment {
       }, options.signal);
       const enrolled = rows.filter(({ method }) => method === "mnet").map(({ username }) => username);
       // What was just fetched is what the differences are made of.
-      const run = new BulkRun(this.#parts, options, this.#ages(Infinity), claim && { claim });
+      const run = new BulkRun(this.#parts, options, this.#belief(-Infinity), claim && { claim });
       yield* run.outcomes(this.#differences({ peer, id: course.id }, enrolled, people));
     } finally {
       await claim?.end();
@@ -211,8 +211,8 @@ export class Subscriber implements RemoteEnrolment {
     return peer;
   }
 
-  #ages(members: number): { readonly courses: number; readonly members: number } {
-    return { courses: this.#options.ages.courses, members };
+  #belief(membersSince: number): Belief {
+    return { coursesMaxAgeMs: this.#options.ages.courses, membersSince };
   }
 }
 

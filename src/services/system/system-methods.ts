@@ -1,3 +1,4 @@
+import { PROFILES_METHOD, profilesFor } from "../../peer/peer-profile.ts";
 import { publishes, subscribes } from "../../peer/service-flags.ts";
 import type { Catalogue } from "../../host/catalogue.ts";
 import type { Caller, SystemMethod } from "../../host/dispatcher.ts";
@@ -24,6 +25,8 @@ export function systemMethods({ catalogue, ownCertificate }: SystemContext): Rea
     ["system/keyswap", () => ownCertificate()],
     ["system/listServices", (_params, caller) => listServices(caller)],
     ["system/listMethods", ([service], caller) => listMethods(caller, optionalName(service))],
+    // Not one of Moodle's, which has fault 7018 for it (docs/secure-profile.md, 7).
+    [PROFILES_METHOD, async (_params, { peer }) => profilesFor(peer)],
     ["system/methodSignature", async ([name], caller) => (await publishedMethod(name, caller))?.signature ?? false],
     ["system/methodHelp", async ([name], caller) => (await publishedMethod(name, caller))?.help ?? false],
   ]);

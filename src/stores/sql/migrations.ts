@@ -199,6 +199,11 @@ export const MIGRATIONS: readonly Migration[] = [
         .addPrimaryKeyConstraint(`${tables.run_entry}_key`, ["run", "row"]),
     ],
   },
+  {
+    name: "0010-secure-profile",
+    creates: [],
+    statements: (db, tables, { text }) => [db.schema.alterTable(tables.peer).addColumn("profile", text)],
+  },
 ];
 
 /** The statements of one step, with the one that records it at the end: whoever stops half way has a step that is not recorded. */

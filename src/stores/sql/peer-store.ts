@@ -115,6 +115,7 @@ export function peerRow(peer: Omit<PeerRecord, "id" | "version">): Omit<Selectab
     services: JSON.stringify(peer.services),
     dialect: peer.dialect ?? null,
     last_contact_at: peer.lastContactAt ?? null,
+    profile: peer.profile ? JSON.stringify(peer.profile) : null,
   };
 }
 
@@ -133,6 +134,7 @@ function toRecord(row: Selectable<Schema["peer"]>): PeerRecord {
     settings: JSON.parse(row.settings) as PeerSettings,
     services: JSON.parse(row.services) as ServiceFlags,
     ...(row.dialect === null ? {} : { dialect: row.dialect }),
+    ...(row.profile === null ? {} : { profile: JSON.parse(row.profile) as NonNullable<PeerRecord["profile"]> }),
     ...(row.last_contact_at === null ? {} : { lastContactAt: row.last_contact_at }),
   };
 }

@@ -51,6 +51,8 @@ interface PeerTable {
   services: string;
   dialect: Dialect | null;
   last_contact_at: number | null;
+  /** JSON. */
+  profile: string | null;
 }
 
 interface ReplayTable {

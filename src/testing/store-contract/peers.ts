@@ -20,10 +20,10 @@ export const PEER_CHECKS: Checks = {
   },
   "peers: what is optional stays absent": async (store) => {
     const { peer: record } = await store.peers.insert(peer(1));
-    for (const name of ["held", "dialect", "lastContactAt"]) assert.ok(!(name in record), name);
+    for (const name of ["held", "dialect", "profile", "lastContactAt"]) assert.ok(!(name in record), name);
     assert.deepEqual(await store.peers.find(record.id), record);
     const full = await store.peers.update({ ...record, ...fullPeer(1) });
-    assert.ok(full?.held && full.dialect && full.lastContactAt);
+    assert.ok(full?.held && full.dialect && full.profile && full.lastContactAt);
     // Taken away again: an update replaces, it does not merge.
     const bare = await store.peers.update({ ...record, version: full.version });
     assert.deepEqual(bare, { ...record, version: 3 });

@@ -111,6 +111,7 @@ async function requireSite(store: Store): Promise<void> {
 const COUNTERS = {
   callsIn: 3,
   callsOut: 0,
+  secureCalls: 2,
   bytesIn: 2 ** 40,
   bytesOut: 1,
   faultsByCode: { 7012: 4 },
@@ -188,6 +189,7 @@ function peerOf(id: number): PeerRecord {
       held: { certificate: "held", reason: "operator" as const, since: START },
       dialect: "epi" as const,
       lastContactAt: START + 5,
+      profile: { proved: "secure/1" as const, provedAt: START + 4 },
     }),
   };
 }

@@ -4,6 +4,7 @@ import type { PeerCounters } from "../../peer/stats-store.ts";
 export const counters = (given: Partial<PeerCounters>): PeerCounters => ({
   callsIn: 0,
   callsOut: 0,
+  secureCalls: 0,
   bytesIn: 0,
   bytesOut: 0,
   faultsByCode: {},

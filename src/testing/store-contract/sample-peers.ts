@@ -30,6 +30,7 @@ export function fullPeer(number: number): Omit<PeerRecord, "id" | "version"> {
     settings: { timeoutMs: 5000, driftToleranceMs: 100, allowAddresses: ["10.0.0.0/8", "::1/128"] },
     services: { sso_idp: "both", sso_sp: "publish", mnet_enrol: "subscribe", own: "off" },
     dialect: "pxr",
+    profile: { proved: "secure/1", provedAt: START + 6, askedAt: START + 4 },
     lastContactAt: START + 5,
   };
 }

@@ -13,7 +13,14 @@ export const STATS_CHECKS: Checks = {
     assert.deepEqual(await figures(store, 1), counters({}));
   },
   "stats: are the sums of what was added, of each peer": async (store, other) => {
-    const one = { callsIn: 1, callsOut: 20, bytesIn: 300, bytesOut: 4000, faultsByCode: { 7020: 1, [-32601]: 2 } };
+    const one = {
+      callsIn: 1,
+      callsOut: 20,
+      secureCalls: 13,
+      bytesIn: 300,
+      bytesOut: 4000,
+      faultsByCode: { 7020: 1, [-32601]: 2 },
+    };
     await store.stats.add(1 as PeerId, { ...one, latencies: [0, 1, 0, 2] });
     assert.deepEqual(await figures(other, 1), { ...one, latencies: [0, 1, 0, 2] });
     await other.stats.add(
@@ -23,6 +30,7 @@ export const STATS_CHECKS: Checks = {
     assert.deepEqual(await figures(store, 1), {
       callsIn: 1,
       callsOut: 20,
+      secureCalls: 13,
       bytesIn: 307,
       bytesOut: 4000,
       faultsByCode: { 0: 4, 7020: 10, [-32601]: 2 },
@@ -45,6 +53,7 @@ export const STATS_CHECKS: Checks = {
           await contender.stats.add(1 as PeerId, {
             callsIn: 1,
             callsOut: 2,
+            secureCalls: 5,
             bytesIn: 3,
             bytesOut: 4,
             faultsByCode,
@@ -59,6 +68,7 @@ export const STATS_CHECKS: Checks = {
     assert.deepEqual(await figures(store, 1), {
       callsIn: total,
       callsOut: 2 * total,
+      secureCalls: 5 * total,
       bytesIn: 3 * total,
       bytesOut: 4 * total,
       faultsByCode: Object.fromEntries(

@@ -700,7 +700,7 @@ describe("network servers", () => {
         certificate: template.certificate,
         ...(n % 3 === 0 && { services: {} }),
         ...(n % 5 === 0 && { state: "suspended" as const }),
-      } as never);
+      });
     }
     const ada = (await a.accounts.findByUsername("ada"))!;
     const servers = await a.host.sso.networkServers(ada);

@@ -161,7 +161,7 @@ export const WEBP = {
 /** The chunks of pixels in them. */
 export const VP8 = WEBP.lossy.subarray(12);
 export const VP8L = WEBP.lossless.subarray(12);
-export const ALPHA_AND_VP8 = WEBP.alpha.subarray(12 + 18);
+
 export function vp8x(flags: number, { width = 3, height = 2 } = {}): Buffer {
   const data = Buffer.alloc(10);
   data.writeUInt8(flags);
