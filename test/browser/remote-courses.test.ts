@@ -54,7 +54,7 @@ describe("the administrator's page", () => {
     await choose(office, BOATS, ZOE, NIKOS);
     await submit(office, `Enrol in ${BOATS}`);
     expect(await office.getByRole("status").innerText()).toBe(
-      `${ZOE} is enrolled in ${BOATS}.\n${NIKOS} is enrolled in ${BOATS}.`,
+      `${ZOE} is enrolled in ${BOATS}.\n\n${NIKOS} is enrolled in ${BOATS}.`,
     );
     expect(await office.evaluate("document.activeElement.textContent")).toContain(`${ZOE} is enrolled`);
     expect(await statusOf(office, BOATS, ZOE)).toMatch(/^Student, through remote enrolment since \d{4}-/);
@@ -81,7 +81,7 @@ describe("the administrator's page", () => {
     await choose(office, BOATS, ZOE, NIKOS);
     await submit(office, `Unenrol from ${BOATS}`);
     expect(await office.getByRole("status").innerText()).toBe(
-      `${ZOE} is no longer in ${BOATS}.\n${NIKOS} is no longer in ${BOATS}.`,
+      `${ZOE} is no longer in ${BOATS}.\n\n${NIKOS} is no longer in ${BOATS}.`,
     );
     expect(await statusOf(office, BOATS, ZOE)).toBe("No");
     expect(await participantsAt(college, beta, 7)).toEqual(own);

@@ -57,7 +57,7 @@ input[type="checkbox"] { width: 1.5rem; height: 1.5rem; margin: 0; vertical-alig
 .actions { display: flex; flex-wrap: wrap; gap: .75rem; }
 td label { display: inline; font-weight: inherit; }
 .choice { width: 3rem; }
-.user { width: 30%; }
+.user { width: 26%; }
 button:hover, .button:hover { filter: brightness(1.15); }
 button.quiet { color: var(--site); background: #fff; }
 header button { padding: .25rem .9rem; border-color: #fff; }
