@@ -473,7 +473,6 @@ describe("settings", () => {
       clock: "tolerant",
       expiredKey: "warn",
       profile: "automatic",
-      maxEnrolments: 10_000,
       strictAlgorithms: false,
       exportFields: ["city", "country", "lang", "timezone", "description", "picture"],
       importFields: ["city", "country", "lang", "timezone", "description", "picture"],
