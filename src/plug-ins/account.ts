@@ -79,7 +79,10 @@ export interface Accounts {
   mayRoam(account: Account, to: Peer): Promise<boolean>;
   /** Her picture. Left out: nobody here has one. */
   picture?(account: Account): Promise<Picture | undefined>;
-  /** Takes over a picture of a remote user, whose type by magic bytes, size and pixels were checked (SEC-066). Left out: none is asked for. */
+  /**
+   * Takes over a picture of a remote user, whose type by magic bytes, size and pixels were checked (SEC-066). Serve it with
+   * that type and `X-Content-Type-Options: nosniff`. Left out: none is asked for.
+   */
   setPicture?(account: Account, picture: Picture): Promise<void>;
   /**
    * Where names of your own users are not Moodle's `[-._@a-z0-9]+`: a mapping and its exact inverse. Names of remote users
