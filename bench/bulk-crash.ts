@@ -1,5 +1,5 @@
 // 10,000 rows over three sites, in a process that is killed with SIGKILL several times on the way: the sites and the journal
-// must end as after a run in peace. `npm run test:bulk-crash [ROWS [KILLS]]`; takes some minutes.
+// must end as after a run in peace. `npm run test:bulk-crash [ROWS [KILLS]]`; takes some minutes (420 s on two busy cores).
 import { isDeepStrictEqual } from "node:util";
 import { crashBulkRun } from "../test/support/bulk-crash.ts";
 
