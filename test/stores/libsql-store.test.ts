@@ -387,6 +387,24 @@ describe("the file", () => {
 });
 
 describe("another writer", () => {
+  test("SEC-063 whatever is written after waiting for the lock is in the file", async () => {
+    const store = await ready();
+    const token = { peer: 1 as PeerId, accountId: "1", sessionId: "s", userAgentHash: "agent", expiresAt: 1000 };
+    for (const hash of ["a", "b"]) await store.tokens.issue({ ...token, hash });
+    const other = byHand();
+    other.exec("begin immediate");
+    const redeem = (hash: string) => store.tokens.redeem(hash, token, { uses: 1, withinMs: 0 }, 1);
+    const waiting = redeem("a");
+    await setTimeout(60);
+    other.exec("commit");
+    expect(await waiting).toMatchObject({ outcome: "redeemed" });
+    expect(await redeem("b")).toMatchObject({ outcome: "redeemed" });
+    expect(other.prepare("select hash, uses from mnet_token").all([])).toEqual([
+      { hash: "a", uses: 1 },
+      { hash: "b", uses: 1 },
+    ]);
+  });
+
   test("is waited for, without holding up the event loop", async () => {
     const store = await ready();
     const writer = byHand();

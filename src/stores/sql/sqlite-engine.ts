@@ -252,6 +252,13 @@ class SqliteDriver implements Driver {
   }
 }
 
+const WRITES: ReadonlySet<string> = new Set([
+  "InsertQueryNode",
+  "UpdateQueryNode",
+  "DeleteQueryNode",
+  "MergeQueryNode",
+]);
+
 class SqliteConnection implements DatabaseConnection {
   readonly release: () => void;
   readonly #database: SqliteDatabase;
@@ -273,9 +280,31 @@ class SqliteConnection implements DatabaseConnection {
 
   async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
     const run = (): ReturnType<SqliteDatabase["run"]> => this.#database.run(query.sql, query.parameters);
-    // Inside a transaction the lock is ours: nothing to wait for, and a retry could hide a failure.
-    const { rows, changes } = this.inTransaction ? run() : await patiently(run);
+    const { rows, changes } = await this.#execute(query, run);
     return { rows: rows as Row[], ...(changes === undefined ? {} : { numAffectedRows: BigInt(changes) }) };
+  }
+
+  async #execute<T>({ query }: CompiledQuery, run: () => T): Promise<T> {
+    // Inside a transaction the lock is ours: nothing to wait for, and a retry could hide a failure.
+    if (this.inTransaction) return run();
+    return WRITES.has(query.kind) ? this.#write(run) : patiently(run);
+  }
+
+  /**
+   * In a transaction, so that what waits for the lock is its beginning. A writing statement that was refused the lock
+   * counts as under way until it is run again or collected as garbage, and until then SQLite commits nothing that other
+   * statements of this connection write, while telling them that all is well.
+   */
+  async #write<T>(run: () => T): Promise<T> {
+    await this.control("begin immediate");
+    try {
+      const result = run();
+      await this.control("commit");
+      return result;
+    } catch (error) {
+      if (this.inTransaction) await this.control("rollback");
+      throw error;
+    }
   }
 
   async *streamQuery<Row>(): AsyncIterableIterator<QueryResult<Row>> {
