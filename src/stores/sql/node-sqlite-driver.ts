@@ -76,7 +76,10 @@ function dressed(database: NodeDatabase, file: string): SqliteDatabase {
     run(text, parameters) {
       const values = parameters.map(bindable);
       return translated(file, () => {
-        const rows = prepare(text).all(...values);
+        // Rows come without a prototype; whoever is given one may compare it with an object of its own.
+        const rows = prepare(text)
+          .all(...values)
+          .map((row) => ({ ...(row as object) }));
         if (!/^(insert|update|delete) /.test(text)) return { rows };
         const [counted] = countChanges.all() as { readonly changes: number }[];
         return { rows, changes: counted?.changes ?? 0 };
