@@ -90,7 +90,9 @@ export interface Accounts {
    */
   readonly usernames?:
     | {
+        /** As peers get it: lower-case letters, digits and `-._@`. */
         toPeer(username: string, peer: Peer): string;
+        /** Back again: of any name that `toPeer` makes, the one that it was made of. */
         fromPeer(username: string, peer: Peer): string;
       }
     | undefined;

@@ -46,6 +46,7 @@ export class UntrustedHtml {
     return this.toText().replace(/[&<>"'`]/g, (character) => `&#${character.charCodeAt(0)};`);
   }
 
+  /** The text: markup does not get into JSON by accident. */
   toJSON(): string {
     return this.toText();
   }

@@ -8,6 +8,7 @@ export type AccessRule = "allow" | "deny";
 export interface AccessStore {
   /** `undefined`: no rule of her own any more. */
   set(peer: PeerId, username: string, rule: AccessRule | undefined): Promise<void>;
+  /** The rule for her, if there is one. */
   get(peer: PeerId, username: string): Promise<AccessRule | undefined>;
   /** By name. */
   list(

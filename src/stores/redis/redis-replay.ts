@@ -4,7 +4,14 @@ import { PRUNE, REMEMBER, type RedisScript } from "./scripts.ts";
 
 /** A connected client of the package `redis`, or of `ioredis`. */
 export type RedisClient =
-  { sendCommand(args: string[]): Promise<unknown> } | { call(command: string, ...args: string[]): Promise<unknown> };
+  | {
+      /** As a client of `redis` has it. */
+      sendCommand(args: string[]): Promise<unknown>;
+    }
+  | {
+      /** As a client of `ioredis` has it. */
+      call(command: string, ...args: string[]): Promise<unknown>;
+    };
 
 /** What can be said about a replay memory in Redis. */
 export interface RedisReplayOptions {
