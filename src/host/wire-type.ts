@@ -1,7 +1,7 @@
 import { decodeBase64 } from "../core/base64.ts";
 import { ConfigError } from "../core/errors.ts";
 import { readInteger } from "../xmlrpc/read-scalar.ts";
-import { XmlRpcDateTime, XmlRpcDouble, type XmlRpcStruct, type XmlRpcValue } from "../xmlrpc/value.ts";
+import { isStruct, XmlRpcDateTime, XmlRpcDouble, type XmlRpcValue } from "../xmlrpc/value.ts";
 
 declare const wireType: unique symbol;
 
@@ -411,15 +411,6 @@ function isList(value: XmlRpcValue): value is readonly XmlRpcValue[] {
 
 function isEmptyList(value: XmlRpcValue): boolean {
   return isList(value) && value.length === 0;
-}
-
-function isStruct(value: XmlRpcValue): value is XmlRpcStruct {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    !isList(value) &&
-    !(value instanceof Uint8Array || value instanceof XmlRpcDouble || value instanceof XmlRpcDateTime)
-  );
 }
 
 function isLongerThan(text: string, characters: number): boolean {

@@ -1,5 +1,5 @@
 import type { ApplicationName } from "../core/peer-snapshot.ts";
-import type { XmlRpcValue } from "../xmlrpc/value.ts";
+import { isStruct, type XmlRpcValue } from "../xmlrpc/value.ts";
 import { publishes, serviceFlag, subscribes, unionOf, type ServiceFlag, type ServiceFlags } from "./service-flags.ts";
 
 /** A box that somebody must tick before a service works in one direction. */
@@ -123,10 +123,6 @@ function entriesOf(answer: XmlRpcValue): readonly XmlRpcValue[] | undefined {
   if (!isStruct(answer) || !Object.keys(answer).every((name) => /^\d+$/.test(name))) return undefined;
   return Object.values(answer);
 }
-
-const isStruct = (value: XmlRpcValue): value is Readonly<Record<string, XmlRpcValue>> =>
-  // Decoded structs have no prototype; lists, bytes and the classes of values have one.
-  typeof value === "object" && value !== null && Object.getPrototypeOf(value) === null;
 
 const isTicked = (box: XmlRpcValue | undefined): boolean =>
   box === true || box === 1 || box === 1n || (typeof box === "string" && /^0*1$/.test(box.trim()));

@@ -50,6 +50,13 @@ export class XmlRpcDateTime {
   }
 }
 
+/** Whether a value is a struct: none of the classes of values, and no list. */
+export const isStruct = (value: XmlRpcValue): value is XmlRpcStruct =>
+  typeof value === "object" &&
+  value !== null &&
+  !Array.isArray(value) &&
+  !(value instanceof Uint8Array || value instanceof XmlRpcDouble || value instanceof XmlRpcDateTime);
+
 const DATE_TIME = /^(\d{4})(\d\d)(\d\d)T(\d\d:\d\d:\d\d)$/;
 
 /** Whether the text is a `dateTime.iso8601` that exists: not the 30th of February, not the 24th hour. */

@@ -6,7 +6,7 @@ import { importProfile, isComplete } from "../../plug-ins/profile-fields.ts";
 import { userCourseFields } from "../../plug-ins/course-fields.ts";
 import { isRemoteUsername } from "../../plug-ins/usernames.ts";
 import { decodeBase64 } from "../../core/base64.ts";
-import type { XmlRpcStruct, XmlRpcValue } from "../../xmlrpc/value.ts";
+import { isStruct, type XmlRpcStruct, type XmlRpcValue } from "../../xmlrpc/value.ts";
 import { IDP, idpMethods } from "./methods.ts";
 import type { SsoConfiguration } from "./options.ts";
 import { checkPicture } from "./picture.ts";
@@ -161,9 +161,6 @@ function pictureIn(answer: XmlRpcValue): Uint8Array | undefined {
   }
   return undefined;
 }
-
-const isStruct = (value: XmlRpcValue): value is XmlRpcStruct =>
-  typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
 
 const refusal = (
   code: SsoError["code"],

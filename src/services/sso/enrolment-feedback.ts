@@ -6,7 +6,7 @@ import {
   USER_ENROLMENT_FIELD_NAMES,
 } from "../../plug-ins/course-fields.ts";
 import type { RemoteCourseStore } from "../../service-stores/remote-course-store.ts";
-import type { XmlRpcStruct, XmlRpcValue } from "../../xmlrpc/value.ts";
+import { isStruct, type XmlRpcStruct, type XmlRpcValue } from "../../xmlrpc/value.ts";
 
 /** More courses of one user are not looked at. */
 const MOST_COURSES = 10_000;
@@ -64,6 +64,3 @@ function textOf(value: XmlRpcValue | undefined): string | undefined {
   if (typeof value === "string") return value;
   return typeof value === "number" || typeof value === "bigint" ? String(value) : undefined;
 }
-
-const isStruct = (value: XmlRpcValue): value is XmlRpcStruct =>
-  typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);

@@ -1,6 +1,7 @@
 import { bindable } from "./bindable.ts";
 import type { SqlEngine } from "./engine.ts";
 import { loadDriver } from "./load-driver.ts";
+import { PreparedStatements } from "./prepared-statements.ts";
 import { sqliteEngine, type SqliteDatabase } from "./sqlite-engine.ts";
 import { sqliteError } from "./sqlite-error.ts";
 import { claimDatabaseFile, createDatabaseFile } from "./sqlite-file.ts";
@@ -18,9 +19,6 @@ interface LibsqlStatement {
   run(parameters: readonly unknown[]): { readonly changes: number };
 }
 
-/** Preparing costs three times what running does. The texts of our statements are few. */
-const PREPARED_STATEMENTS = 100;
-
 /** The embedded engine: an SQLite file, by the package `libsql`. `file` is absolute. */
 export function libsqlEngine(file: string): SqlEngine {
   return sqliteEngine(async () => {
@@ -32,17 +30,7 @@ export function libsqlEngine(file: string): SqlEngine {
 }
 
 function dressed(database: LibsqlDatabase, file: string): SqliteDatabase {
-  const prepared = new Map<string, LibsqlStatement>();
-
-  function prepare(text: string): LibsqlStatement {
-    const statement = prepared.get(text) ?? database.prepare(text);
-    // Put at the end: the first of a `Map` is then the one that was not used for longest.
-    prepared.delete(text);
-    prepared.set(text, statement);
-    const [oldest] = prepared.keys();
-    if (prepared.size > PREPARED_STATEMENTS && oldest !== undefined) prepared.delete(oldest);
-    return statement;
-  }
+  const prepared = new PreparedStatements<LibsqlStatement>((text) => database.prepare(text));
 
   return {
     get inTransaction() {
@@ -57,7 +45,7 @@ function dressed(database: LibsqlDatabase, file: string): SqliteDatabase {
       const values = parameters.map(bindable);
       return translated(file, () => {
         try {
-          const statement = prepare(text);
+          const statement = prepared.get(text);
           if (statement.reader) return { rows: statement.all(values) };
           return { rows: [], changes: statement.run(values).changes };
         } catch (error) {

@@ -1,6 +1,7 @@
 import { StoreError } from "../../core/errors.ts";
 import { bindable } from "./bindable.ts";
 import type { SqlEngine } from "./engine.ts";
+import { PreparedStatements } from "./prepared-statements.ts";
 import { sqliteEngine, type SqliteDatabase } from "./sqlite-engine.ts";
 import { sqliteError } from "./sqlite-error.ts";
 import { claimDatabaseFile, createDatabaseFile } from "./sqlite-file.ts";
@@ -19,9 +20,6 @@ interface NodeDatabase {
 interface NodeStatement {
   all(...parameters: readonly unknown[]): unknown[];
 }
-
-/** Preparing costs three times what running does. The texts of our statements are few. */
-const PREPARED_STATEMENTS = 100;
 
 /** The embedded engine without a package: an SQLite file, by `node:sqlite`. `file` is absolute. */
 export function nodeSqliteEngine(file: string): SqlEngine {
@@ -51,18 +49,8 @@ function knowsTransactions({ DatabaseSync }: NodeSqlite): boolean {
 }
 
 function dressed(database: NodeDatabase, file: string): SqliteDatabase {
-  const prepared = new Map<string, NodeStatement>();
+  const prepared = new PreparedStatements<NodeStatement>((text) => database.prepare(text));
   const countChanges = database.prepare("select changes() as changes");
-
-  function prepare(text: string): NodeStatement {
-    const statement = prepared.get(text) ?? database.prepare(text);
-    // Put at the end: the first of a `Map` is then the one that was not used for longest.
-    prepared.delete(text);
-    prepared.set(text, statement);
-    const [oldest] = prepared.keys();
-    if (prepared.size > PREPARED_STATEMENTS && oldest !== undefined) prepared.delete(oldest);
-    return statement;
-  }
 
   return {
     get inTransaction() {
@@ -74,10 +62,11 @@ function dressed(database: NodeDatabase, file: string): SqliteDatabase {
       });
     },
     run(text, parameters) {
-      const values = parameters.map(bindable);
+      const values = parameters.map(bindable).map(withMemory);
       return translated(file, () => {
         // Rows come without a prototype; whoever is given one may compare it with an object of its own.
-        const rows = prepare(text)
+        const rows = prepared
+          .get(text)
           .all(...values)
           .map((row) => ({ ...(row as object) }));
         if (!/^(insert|update|delete) /.test(text)) return { rows };
@@ -90,6 +79,13 @@ function dressed(database: NodeDatabase, file: string): SqliteDatabase {
       database.close();
     },
   };
+}
+
+const NO_BYTES = new Uint8Array(new ArrayBuffer(1), 0, 0);
+
+/** Node 22 takes bytes that are none, in a buffer of no length, for NULL. */
+function withMemory<Value>(value: Value): Value | Uint8Array {
+  return value instanceof Uint8Array && value.byteLength === 0 ? NO_BYTES : value;
 }
 
 function translated<T>(file: string, work: () => T): T {
