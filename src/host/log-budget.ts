@@ -1,12 +1,11 @@
 import type { MnetEvent } from "../core/events.ts";
 import type { PeerId } from "../core/ids.ts";
+import { TokenBucket } from "../core/token-bucket.ts";
 
-/** Entries of one type and peer that may come at once. */
-const BURST = 1000;
-/** One more may come after so long: some 8 million until the log forgets them, and not 4 billion. */
-const REFILL_MS = 1000;
+/** Entries of one type and peer: some 8 million until the log forgets them, and not 4 billion. */
+const ALLOWANCE = { capacity: 1000, perSecond: 1 };
 /** Each takes some 100 bytes. Beyond that, peers share one for each type. */
-const MAXIMUM_BUCKETS = 10_000;
+const MAXIMUM_SHARES = 10_000;
 
 /**
  * What others cause as often as they like, strangers among them, or what goes on failing by itself for days. What people
@@ -28,10 +27,9 @@ const FLOODS: ReadonlySet<MnetEvent["type"]> = new Set<MnetEvent["type"]>([
   "maintenance.failed",
 ]);
 
-interface Bucket {
+interface Share {
   readonly type: MnetEvent["type"];
-  tokens: number;
-  filledAt: number;
+  readonly bucket: TokenBucket;
   skipped: number;
 }
 
@@ -40,45 +38,38 @@ interface Bucket {
  * weeks; the log must neither fill the disk with them nor slow down everybody else's calls (SEC-084).
  */
 export class LogBudget {
-  readonly #buckets = new Map<string, Bucket>();
+  readonly #shares = new Map<string, Share>();
 
   /** Whether the event may be logged. One that may not is counted. */
   allows({ type, peer, at }: MnetEvent): boolean {
     if (!FLOODS.has(type)) return true;
     const now = at.getTime();
-    const bucket = this.#bucketOf(type, peer?.id, now);
-    // A clock that was set back must not lock the log.
-    const elapsedMs = Math.max(0, now - bucket.filledAt);
-    bucket.tokens = Math.min(BURST, bucket.tokens + elapsedMs / REFILL_MS);
-    bucket.filledAt = now;
-    if (bucket.tokens < 1) {
-      bucket.skipped += 1;
-      return false;
-    }
-    bucket.tokens -= 1;
-    return true;
+    const share = this.#shareOf(type, peer?.id, now);
+    if (share.bucket.take(now)) return true;
+    share.skipped += 1;
+    return false;
   }
 
   /** What was not allowed since the last time that somebody asked, by type. */
   takeSkipped(): ReadonlyMap<MnetEvent["type"], number> {
     const skipped = new Map<MnetEvent["type"], number>();
-    for (const bucket of this.#buckets.values()) {
-      if (bucket.skipped === 0) continue;
-      skipped.set(bucket.type, (skipped.get(bucket.type) ?? 0) + bucket.skipped);
-      bucket.skipped = 0;
+    for (const share of this.#shares.values()) {
+      if (share.skipped === 0) continue;
+      skipped.set(share.type, (skipped.get(share.type) ?? 0) + share.skipped);
+      share.skipped = 0;
     }
     return skipped;
   }
 
-  #bucketOf(type: MnetEvent["type"], peer: PeerId | undefined, now: number): Bucket {
-    const isFull = this.#buckets.size >= MAXIMUM_BUCKETS;
+  #shareOf(type: MnetEvent["type"], peer: PeerId | undefined, now: number): Share {
+    const isFull = this.#shares.size >= MAXIMUM_SHARES;
     const own = `${type} ${peer ?? ""}`;
-    const name = isFull && !this.#buckets.has(own) ? type : own;
-    let bucket = this.#buckets.get(name);
-    if (!bucket) {
-      bucket = { type, tokens: BURST, filledAt: now, skipped: 0 };
-      this.#buckets.set(name, bucket);
+    const name = isFull && !this.#shares.has(own) ? type : own;
+    let share = this.#shares.get(name);
+    if (!share) {
+      share = { type, bucket: new TokenBucket(ALLOWANCE, now), skipped: 0 };
+      this.#shares.set(name, share);
     }
-    return bucket;
+    return share;
   }
 }

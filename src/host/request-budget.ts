@@ -1,11 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import { RecentMap } from "../core/recent-map.ts";
-
-/** Tokens, and how many come back each second. */
-interface Allowance {
-  readonly capacity: number;
-  readonly perSecond: number;
-}
+import { TokenBucket, type Allowance } from "../core/token-bucket.ts";
 
 /** What a request costs that needed our private key and proved nothing. While nobody knows yet, it costs one. */
 export const PRICE_OF_FAILURE = 10;
@@ -44,15 +39,15 @@ export interface Permit {
  */
 export class RequestBudget {
   readonly #clock: Clock;
-  readonly #addresses = new RecentMap<string, Bucket>(MAXIMUM_ADDRESSES);
+  readonly #addresses = new RecentMap<string, TokenBucket>(MAXIMUM_ADDRESSES);
   readonly #knownSince = new RecentMap<string, number>(MAXIMUM_ADDRESSES);
-  readonly #strangers: Bucket;
-  readonly #everybody: Bucket;
+  readonly #strangers: TokenBucket;
+  readonly #everybody: TokenBucket;
 
   constructor({ clock }: { readonly clock: Clock }) {
     this.#clock = clock;
-    this.#strangers = new Bucket(ALL_STRANGERS, clock.now());
-    this.#everybody = new Bucket(EVERYBODY, clock.now());
+    this.#strangers = new TokenBucket(ALL_STRANGERS, clock.now());
+    this.#everybody = new TokenBucket(EVERYBODY, clock.now());
   }
 
   /** Whether a peer called from there lately. */
@@ -86,37 +81,10 @@ export class RequestBudget {
     };
   }
 
-  #bucketOf(block: string, allowance: Allowance, now: number): Bucket {
+  #bucketOf(block: string, allowance: Allowance, now: number): TokenBucket {
     const known = this.#addresses.get(block);
-    const bucket = known?.allowance === allowance ? known : new Bucket(allowance, now);
+    const bucket = known?.allowance === allowance ? known : new TokenBucket(allowance, now);
     this.#addresses.set(block, bucket);
     return bucket;
-  }
-}
-
-class Bucket {
-  readonly allowance: Allowance;
-  #tokens: number;
-  #filledAt: number;
-
-  constructor(allowance: Allowance, now: number) {
-    this.allowance = allowance;
-    this.#tokens = allowance.capacity;
-    this.#filledAt = now;
-  }
-
-  /** Until there is a token. 0: there is one. */
-  waitMs(now: number): number {
-    this.add(0, now);
-    return this.#tokens >= 1 ? 0 : Math.ceil(((1 - this.#tokens) * 1000) / this.allowance.perSecond);
-  }
-
-  /** Never more than fit; debts are limited, too, so that nobody is locked out for long. */
-  add(tokens: number, now: number): void {
-    const { capacity, perSecond } = this.allowance;
-    // A clock that was set back must not lock anybody out.
-    const refill = (Math.max(0, now - this.#filledAt) * perSecond) / 1000;
-    this.#tokens = Math.min(capacity, Math.max(-capacity, this.#tokens + refill + tokens));
-    this.#filledAt = now;
   }
 }

@@ -3,6 +3,7 @@ import { ConfigError } from "../core/errors.ts";
 import type { Emit } from "../core/events.ts";
 import type { Fingerprint } from "../core/ids.ts";
 import type { PeerKey } from "../core/peer-snapshot.ts";
+import { TokenBucket } from "../core/token-bucket.ts";
 import { Certificate } from "../crypto/certificate.ts";
 import { KeyPair } from "../crypto/key-pair.ts";
 import { decryptMessage, type DecryptedMessage, type EncryptedMessage } from "../envelope/encrypted-message.ts";
@@ -48,8 +49,8 @@ export interface ActiveKeys {
 
 /** Another process may change the keys; this is how long we may not notice while nothing looks odd. */
 const MAXIMUM_AGE_MS = 500;
-/** And while something does. Bad messages must not make us ask the store all the time. */
-const MAXIMUM_AGE_IN_DOUBT_MS = 100;
+/** While something does, the store is asked at once; bad messages must not make us ask it all the time. */
+const DOUBTS = { capacity: 10, perSecond: 10 };
 /** A request that is under way when its key goes out of use is still answered; clocks of several machines differ. */
 const RETIREMENT_MARGIN_MS = 60_000;
 
@@ -62,6 +63,7 @@ export class KeyRing {
   readonly #clock: Clock;
   readonly #emit: Emit;
   readonly #parsed = new Map<Fingerprint, KeyPair>();
+  readonly #doubts: TokenBucket;
   #newestAt = 0;
   #loaded: { readonly at: number; readonly keys: Promise<ActiveKeys> } | undefined;
 
@@ -80,19 +82,22 @@ export class KeyRing {
     this.#policy = options.policy;
     this.#clock = options.clock;
     this.#emit = options.emit;
+    this.#doubts = new TokenBucket(DOUBTS, options.clock.now());
   }
 
   /** The keys in use. Makes the first key if there is none. */
   active(): Promise<ActiveKeys> {
-    return this.#noOlderThan(MAXIMUM_AGE_MS);
+    const loaded = this.#loaded;
+    // A clock that was set back must not keep old keys in use.
+    return loaded && Math.abs(this.#clock.now() - loaded.at) < MAXIMUM_AGE_MS ? loaded.keys : this.#fresh();
   }
 
   /**
    * The same, for somebody who doubts them: a message that none of them opens, or a peer that does not know the current
-   * one. Another process may have rotated a moment ago.
+   * one. Another process may have rotated this very moment.
    */
   recent(): Promise<ActiveKeys> {
-    return this.#noOlderThan(MAXIMUM_AGE_IN_DOUBT_MS);
+    return this.#doubts.take(this.#clock.now()) ? this.#fresh() : this.active();
   }
 
   /**
@@ -120,19 +125,6 @@ export class KeyRing {
       if (recent.current === keys.current) throw error;
       return { keys: recent, decrypted: open([recent.current]) };
     }
-  }
-
-  #noOlderThan(ageMs: number): Promise<ActiveKeys> {
-    const now = this.#clock.now();
-    // A clock that was set back must not keep old keys in use.
-    if (!this.#loaded || Math.abs(now - this.#loaded.at) >= ageMs) {
-      const keys = this.#load();
-      this.#loaded = { at: now, keys };
-      keys.catch(() => {
-        if (this.#loaded?.keys === keys) this.#loaded = undefined;
-      });
-    }
-    return this.#loaded.keys;
   }
 
   /** All keys that were ever current, newest first. */
@@ -225,8 +217,13 @@ export class KeyRing {
 
   /** The keys as they are in the store at this moment. */
   #fresh(): Promise<ActiveKeys> {
-    this.#loaded = undefined;
-    return this.active();
+    const keys = this.#load();
+    const loaded = { at: this.#clock.now(), keys };
+    this.#loaded = loaded;
+    keys.catch(() => {
+      if (this.#loaded === loaded) this.#loaded = undefined;
+    });
+    return keys;
   }
 
   async #load(): Promise<ActiveKeys> {

@@ -188,7 +188,7 @@ describe("what another process did a moment ago", () => {
     expect((await currentOf(ours)).fingerprint).toBe((await currentOf(other)).fingerprint);
   });
 
-  it("any number of messages for nobody ask the store ten times a second at most", async () => {
+  it("any number of messages for nobody ask the store ten times a second, after the first ten", async () => {
     const { ring: make, clock, reads } = rings();
     const ring = make();
     const message = messageTo(makeSite(SITE.wwwroot).certificate);
@@ -198,17 +198,15 @@ describe("what another process did a moment ago", () => {
       expect(await codeOf(() => ring.decrypt(message))).toBe("MNET_ENVELOPE_DECRYPTION_FAILED");
       await clock.advance(10);
     }
-    expect(reads() - before).toBeLessThanOrEqual(10);
+    expect(reads() - before).toBeLessThanOrEqual(20);
   });
 
-  it("is seen by who doubts after a tenth of a second", async () => {
-    const { ring: make, clock } = rings();
+  it("is seen at once by who doubts, however lately the keys were read", async () => {
+    const { ring: make } = rings();
     const [ours, other] = [make(), make()];
     const first = await currentOf(ours);
     await other.rotate();
-    await clock.advance(99);
-    expect((await ours.recent()).current.certificate.fingerprint).toBe(first.fingerprint);
-    await clock.advance(1);
+    expect((await ours.active()).current.certificate.fingerprint).toBe(first.fingerprint);
     expect((await ours.recent()).current.certificate.fingerprint).toBe((await currentOf(other)).fingerprint);
   });
 
