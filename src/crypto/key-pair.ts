@@ -2,10 +2,10 @@ import { createHash, createPrivateKey, createPublicKey, type KeyObject } from "n
 import { inspect } from "node:util";
 import { KeyError } from "../core/errors.ts";
 import { Certificate } from "./certificate.ts";
+import { workHere, type PrivateWork } from "./private-operation.ts";
 import {
-  decryptRaw,
   modulusOf,
-  signSha1,
+  sha1,
   signSha256,
   substituteFor,
   unpad,
@@ -54,8 +54,13 @@ export class KeyPair {
   }
 
   /** @internal Signs with RSA-SHA1. */
-  sign(data: Uint8Array): Buffer {
-    return signSha1(this.#privateKey, data);
+  sign(data: Uint8Array): Uint8Array {
+    return workHere(this.signing(sha1(data)));
+  }
+
+  /** @internal The same of a SHA-1 digest, wherever the private operation is done. */
+  *signing(digest: Uint8Array): PrivateWork<Uint8Array> {
+    return yield { kind: "sign", key: this.#privateKey, data: digest };
   }
 
   /** @internal Signs with SHA-256, for the secure profile. */
@@ -78,8 +83,14 @@ export class KeyPair {
    * ones, so that only the plaintext can tell (SEC-001, SEC-005, SEC-008). The caller has asked `fits`.
    */
   unwrapSessionKey(wrapped: Uint8Array): Buffer {
+    return workHere(this.unwrapping(wrapped));
+  }
+
+  /** @internal The same, wherever the private operation is done. */
+  *unwrapping(wrapped: Uint8Array): PrivateWork<Buffer> {
     const substitute = substituteFor(this.#rejectionSecret, wrapped, this.#modulus.length);
-    const message = unpad(decryptRaw(this.#privateKey, wrapped), substitute);
+    const block = yield { kind: "decrypt", key: this.#privateKey, data: wrapped };
+    const message = unpad(block, substitute);
     const sessionKey = message.length === SESSION_KEY_LENGTH ? message : substitute.block;
     return Buffer.from(sessionKey.subarray(0, SESSION_KEY_LENGTH));
   }

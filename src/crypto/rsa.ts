@@ -2,6 +2,7 @@ import {
   constants,
   createHash,
   privateDecrypt,
+  privateEncrypt,
   publicEncrypt,
   sign,
   verify,
@@ -9,9 +10,18 @@ import {
   type SigningOptions,
 } from "node:crypto";
 
+/** The DigestInfo of a SHA-1 digest, up to the digest (RFC 8017, 9.2, note 1). */
+const SHA1_DIGEST_INFO = Buffer.from("3021300906052b0e03021a05000414", "hex");
+
+/** SHA-1, once for the signature and for what the envelope says of it. */
+export function sha1(data: Uint8Array): Buffer {
+  return createHash("sha1").update(data).digest();
+}
+
 /** RSASSA-PKCS1-v1_5 with SHA-1, the only signature that real peers make and take (spec 3.2, MNET-026). */
-export function signSha1(privateKey: KeyObject, data: Uint8Array): Buffer {
-  return sign("sha1", data, privateKey);
+export function signSha1Digest(privateKey: KeyObject, digest: Uint8Array): Buffer {
+  const key = { key: privateKey, padding: constants.RSA_PKCS1_PADDING };
+  return privateEncrypt(key, Buffer.concat([SHA1_DIGEST_INFO, digest]));
 }
 
 /**

@@ -3,6 +3,7 @@ import { decodeBase64 } from "../core/base64.ts";
 import { EnvelopeError } from "../core/errors.ts";
 import type { Certificate } from "../crypto/certificate.ts";
 import { SESSION_KEY_LENGTH, type KeyPair } from "../crypto/key-pair.ts";
+import { workHere, type PrivateWork } from "../crypto/private-operation.ts";
 import { rc4 } from "../crypto/rc4.ts";
 import { wrapKey } from "../crypto/rsa.ts";
 import type { XmlElement } from "../xml/element.ts";
@@ -86,11 +87,18 @@ const SAMPLE_LENGTH = 1024;
  *
  * @param keys ours: the current one, then archived ones, newest first (MNET-048). More than 8 are not tried.
  */
-export function decryptMessage(message: EncryptedMessage, keys: readonly KeyPair[]): DecryptedMessage {
+export const decryptMessage = (message: EncryptedMessage, keys: readonly KeyPair[]): DecryptedMessage =>
+  workHere(decryptingMessage(message, keys));
+
+/** The same, wherever the private operations are done. */
+export function* decryptingMessage(
+  message: EncryptedMessage,
+  keys: readonly KeyPair[],
+): PrivateWork<DecryptedMessage> {
   let reason: unknown = `the wrapped key of ${message.wrappedKey.length} bytes fits none of our keys`;
   for (const key of keys.slice(0, MAXIMUM_KEYS)) {
     if (!key.fits(message.wrappedKey)) continue;
-    const sessionKey = key.unwrapSessionKey(message.wrappedKey);
+    const sessionKey = yield* key.unwrapping(message.wrappedKey);
     try {
       const { content, plaintext } = readPlaintext(message.ciphertext, sessionKey);
       const replayKey = createHash("sha256").update(sessionKey).digest("hex");

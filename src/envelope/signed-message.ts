@@ -1,7 +1,8 @@
-import { createHash } from "node:crypto";
-import { decodeBase64 } from "../core/base64.ts";
+import { decodeBase64, encodeBase64 } from "../core/base64.ts";
 import { EnvelopeError } from "../core/errors.ts";
 import type { KeyPair } from "../crypto/key-pair.ts";
+import { workHere, type PrivateWork } from "../crypto/private-operation.ts";
+import { sha1 } from "../crypto/rsa.ts";
 import type { XmlElement } from "../xml/element.ts";
 import { escapeXml } from "../xml/escape.ts";
 import { fieldFinder } from "../xml/fields.ts";
@@ -69,10 +70,9 @@ export function readSignedMessage(root: XmlElement): SignedMessage {
 
 /** Peers write the digest and nobody checks it; it authenticates nothing (MNET-036, SEC-030). */
 function digestRemarks(digest: XmlElement | undefined, document: Buffer): string[] {
-  return digest === undefined || digest.text.toLowerCase() === hexDigest(document) ? [] : ["the digest does not match"];
+  const isRight = digest === undefined || digest.text.toLowerCase() === sha1(document).toString("hex");
+  return isRight ? [] : ["the digest does not match"];
 }
-
-const hexDigest = (document: Uint8Array): string => createHash("sha1").update(document).digest("hex");
 
 // Kept as one piece: the layout is Moodle's to the byte, because old receivers look for it (spec 3.4, MNET-024, 025).
 const BEFORE_DIGEST = `<?xml version="1.0" encoding="iso-8859-1"?>
@@ -102,22 +102,32 @@ const BEFORE_TIMESTAMP = `</wwwroot>
 const AFTER_TIMESTAMP = `</timestamp>
     </signedMessage>`;
 
+/** How a document is signed. */
+export interface SigningOptions {
+  readonly sender: string;
+  readonly key: KeyPair;
+  readonly timestamp: Date;
+}
+
 /** Signs a document: the signed envelope of spec 3.1. */
-export function signMessage(
-  document: Uint8Array,
-  options: { readonly sender: string; readonly key: KeyPair; readonly timestamp: Date },
-): Buffer {
+export const signMessage = (document: Uint8Array, options: SigningOptions): Buffer =>
+  workHere(signingMessage(document, options));
+
+/** The same, wherever the private operation is done. */
+export function* signingMessage(document: Uint8Array, options: SigningOptions): PrivateWork<Buffer> {
+  const digest = sha1(document);
+  const signature = yield* options.key.signing(digest);
   const sender = escapeXml(options.sender);
   const seconds = Math.floor(options.timestamp.getTime() / 1000);
   return Buffer.from(
     BEFORE_DIGEST +
-      hexDigest(document) +
+      digest.toString("hex") +
       BEFORE_SIGNATURE +
-      options.key.sign(document).toString("base64") +
+      encodeBase64(signature) +
       BEFORE_KEY_URL +
       sender +
       BEFORE_OBJECT +
-      Buffer.from(document.buffer, document.byteOffset, document.byteLength).toString("base64") +
+      encodeBase64(document) +
       BEFORE_WWWROOT +
       sender +
       BEFORE_TIMESTAMP +

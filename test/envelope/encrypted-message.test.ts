@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import type { KeyPair } from "../../src/crypto/key-pair.ts";
+import type { PrivateWork } from "../../src/crypto/private-operation.ts";
 import { rc4 } from "../../src/crypto/rc4.ts";
 import { modulusOf, wrapKey } from "../../src/crypto/rsa.ts";
 import { decryptMessage, readEncryptedMessage, type EncryptedMessage } from "../../src/envelope/encrypted-message.ts";
@@ -41,7 +42,8 @@ function stubKey(pair: KeyPair, unwrap: (wrapped: Uint8Array) => Buffer): KeyPai
     certificate: pair.certificate,
     unwrapped: 0,
     fits: (wrapped: Uint8Array) => pair.fits(wrapped),
-    unwrapSessionKey(wrapped: Uint8Array) {
+     
+    *unwrapping(wrapped: Uint8Array): PrivateWork<Buffer> {
       stub.unwrapped += 1;
       return unwrap(wrapped);
     },

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { EnvelopeError, MnetError } from "../../src/core/errors.ts";
+import type { PrivateWork } from "../../src/crypto/private-operation.ts";
 import type { KeyPair } from "../../src/crypto/key-pair.ts";
 import { rc4 } from "../../src/crypto/rc4.ts";
 import { open } from "../../src/envelope/open.ts";
@@ -72,8 +73,9 @@ const wrappings: readonly Buffer[] = [
 const quickBob = {
   certificate: bob.certificate,
   fits: (wrapped: Uint8Array) => bob.key.fits(wrapped),
-  unwrapSessionKey: (wrapped: Uint8Array) =>
-    Buffer.from(wrapped).toString("base64") === WRAPPED ? SESSION_KEY : bob.key.unwrapSessionKey(wrapped),
+  *unwrapping(wrapped: Uint8Array): PrivateWork<Buffer> {
+    return Buffer.from(wrapped).toString("base64") === WRAPPED ? SESSION_KEY : yield* bob.key.unwrapping(wrapped);
+  },
 } as unknown as KeyPair;
 const certificateOf = (sender: string) =>
   sender === alice.wwwroot ? alice.certificate : sender === mallory.wwwroot ? mallory.certificate : undefined;

@@ -1,0 +1,44 @@
+import type { KeyObject } from "node:crypto";
+import { decryptRaw, signSha1Digest } from "./rsa.ts";
+
+/** One operation with a private RSA key: by far the most expensive part of a call, so it may be done in another thread. */
+export interface PrivateOperation {
+  /** `decrypt`: the raw operation on a wrapped session key. `sign`: RSASSA-PKCS1-v1_5 of a SHA-1 digest. */
+  readonly kind: "decrypt" | "sign";
+  readonly key: KeyObject;
+  readonly data: Uint8Array;
+}
+
+/** Work that needs private operations on its way, and leaves to others where they are done. */
+export type PrivateWork<T> = Generator<PrivateOperation, T, Uint8Array>;
+
+/** Where private operations are done. */
+export interface PrivateOperator {
+  /**
+   * @param share whose request it is for. Of what has a share, as much is refused as cannot be done in time; what has none
+   *   belongs to a call that has begun, and is done first.
+   */
+  perform(operation: PrivateOperation, share?: string): Uint8Array | Promise<Uint8Array>;
+}
+
+/** Does it in this thread, now. */
+export function perform({ kind, key, data }: PrivateOperation): Uint8Array {
+  return kind === "decrypt" ? decryptRaw(key, data) : signSha1Digest(key, data);
+}
+
+/** Does work to its end in this thread. */
+export function workHere<T>(work: PrivateWork<T>): T {
+  let step = work.next();
+  while (!step.done) step = work.next(perform(step.value));
+  return step.value;
+}
+
+/** Does work to its end, its private operations by somebody. Rejects with what either throws. */
+export async function workBy<T>(operator: PrivateOperator, work: PrivateWork<T>, share?: string): Promise<T> {
+  let step = work.next();
+  while (!step.done) {
+    const result = operator.perform(step.value, share);
+    step = work.next(result instanceof Uint8Array ? result : await result);
+  }
+  return step.value;
+}
