@@ -5,7 +5,11 @@ const manifest = JSON.parse(readFileSync("package.json", "utf8")) as { exports: 
 
 /** One entry for each subpath of package.json, and one for each file that is started rather than imported. */
 const entry = Object.fromEntries(
-  [...Object.values(manifest.exports).map((target) => target.default), "./dist/cli/main.js"].map((target) => {
+  [
+    ...Object.values(manifest.exports).map((target) => target.default),
+    "./dist/cli/main.js",
+    "./dist/crypto/crypto-worker.js",
+  ].map((target) => {
     const name = target.slice("./dist/".length, -".js".length);
     return [name, `src/${name}.ts`];
   }),

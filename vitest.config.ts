@@ -14,6 +14,8 @@ export default defineConfig({
   },
   test: {
     environment: "node",
+    // For the threads that tests start: they run what stands in `src`.
+    execArgv: ["--import", fileURLToPath(new URL("test/support/typescript.mjs", import.meta.url))],
     include: ["test/**/*.test.ts"],
     // They want database servers or a browser: vitest.servers.config.ts, vitest.browser.config.ts.
     exclude: ["test/servers/**", "test/browser/**"],

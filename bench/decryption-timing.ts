@@ -2,7 +2,7 @@
  * SEC-004: does the time that decryption takes tell a bad padding from a wrong session key?
  *
  * Run it on a machine that does nothing else, with `node bench/decryption-timing.ts [pairs]` (Node 22.18 or later) or
- * `npx unrun bench/decryption-timing.ts`. It takes about a minute, and exits with 1 if a difference was measured.
+ * `npm run bench:decryption-timing`. It takes about a minute, and exits with 1 if a difference was measured.
  *
  * Each comparison takes 10,000 pairs of messages, one of each class, in random order within the pair. The sign test asks
  * in how many pairs the first class took longer: half of them if the classes cannot be told apart. JavaScript cannot

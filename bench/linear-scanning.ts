@@ -1,7 +1,7 @@
 /**
  * SEC-024: does any text of 1 MiB take the readers more than three times as long as a benign one?
  *
- * Run it with `node bench/linear-scanning.ts` (Node 22.18 or later) or `npx unrun bench/linear-scanning.ts`. It takes
+ * Run it with `node bench/linear-scanning.ts` (Node 22.18 or later) or `npm run bench:linear-scanning`. It takes
  * some seconds, and exits with 1 if one does.
  */
 import { generateKeyPairSync } from "node:crypto";

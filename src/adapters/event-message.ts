@@ -104,6 +104,7 @@ const THROTTLE_REASONS: { readonly [Reason in EventOf<"request.throttled">["reas
   "private-key": "too many that needed our private key and proved nothing",
   bodies: "too many bodies at once",
   "slow-body": "bodies that did not come to their end",
+  overload: "requests that could not be served in time",
 };
 
 const list = (names: readonly string[]): string => (names.length === 0 ? "nothing" : names.join(" and "));

@@ -19,11 +19,11 @@ export interface EventMap {
   "call.refused": { code: MnetErrorCode; faultCode: number; remoteAddress?: string; detail: string };
   /**
    * Requests were refused unread or unopened: too many that needed our private key and proved nothing, too many bodies
-   * at once, or bodies that did not come to their end. The first of an address is told at once, what follows within a
+   * at once, bodies that did not come to their end, or honest ones that this process cannot serve in time (`overload`). The first of an address is told at once, what follows within a
    * minute together; without `remoteAddress`, of so many `addresses` more. The sender saw a status 503 or 408.
    */
   "request.throttled": {
-    reason: "private-key" | "bodies" | "slow-body";
+    reason: "private-key" | "bodies" | "slow-body" | "overload";
     requests: number;
     remoteAddress?: string;
     addresses?: number;

@@ -56,3 +56,9 @@ export interface Peer {
   /** When it last answered us, or called us with a valid signature. */
   readonly lastContactAt?: Date;
 }
+
+/** How events name a peer. */
+export const referenceTo = ({ id, wwwroot }: Pick<Peer, "id" | "wwwroot">): Pick<Peer, "id" | "wwwroot"> => ({
+  id,
+  wwwroot,
+});

@@ -3,15 +3,7 @@ import { inspect } from "node:util";
 import { KeyError } from "../core/errors.ts";
 import { Certificate } from "./certificate.ts";
 import { workHere, type PrivateWork } from "./private-operation.ts";
-import {
-  modulusOf,
-  sha1,
-  signSha256,
-  substituteFor,
-  unpad,
-  unwrapKeyOaep,
-  type RsaScheme,
-} from "./rsa.ts";
+import { modulusOf, sha1, signSha256, substituteFor, unpad, unwrapKeyOaep, type RsaScheme } from "./rsa.ts";
 
 /** Length of MNet's session keys (MNET-041, MNET-049). */
 export const SESSION_KEY_LENGTH = 16;

@@ -12,13 +12,16 @@ export interface PrivateOperation {
 /** Work that needs private operations on its way, and leaves to others where they are done. */
 export type PrivateWork<T> = Generator<PrivateOperation, T, Uint8Array>;
 
+/** Whose requests they are, among which threads are shared out: the id of a peer. */
+export type Share = string | number;
+
 /** Where private operations are done. */
 export interface PrivateOperator {
   /**
    * @param share whose request it is for. Of what has a share, as much is refused as cannot be done in time; what has none
    *   belongs to a call that has begun, and is done first.
    */
-  perform(operation: PrivateOperation, share?: string): Uint8Array | Promise<Uint8Array>;
+  perform(operation: PrivateOperation, share?: Share): Uint8Array | Promise<Uint8Array>;
 }
 
 /** Does it in this thread, now. */
@@ -34,7 +37,7 @@ export function workHere<T>(work: PrivateWork<T>): T {
 }
 
 /** Does work to its end, its private operations by somebody. Rejects with what either throws. */
-export async function workBy<T>(operator: PrivateOperator, work: PrivateWork<T>, share?: string): Promise<T> {
+export async function workBy<T>(operator: PrivateOperator, work: PrivateWork<T>, share?: Share): Promise<T> {
   let step = work.next();
   while (!step.done) {
     const result = operator.perform(step.value, share);

@@ -91,10 +91,7 @@ export const decryptMessage = (message: EncryptedMessage, keys: readonly KeyPair
   workHere(decryptingMessage(message, keys));
 
 /** The same, wherever the private operations are done. */
-export function* decryptingMessage(
-  message: EncryptedMessage,
-  keys: readonly KeyPair[],
-): PrivateWork<DecryptedMessage> {
+export function* decryptingMessage(message: EncryptedMessage, keys: readonly KeyPair[]): PrivateWork<DecryptedMessage> {
   let reason: unknown = `the wrapped key of ${message.wrappedKey.length} bytes fits none of our keys`;
   for (const key of keys.slice(0, MAXIMUM_KEYS)) {
     if (!key.fits(message.wrappedKey)) continue;

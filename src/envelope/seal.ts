@@ -1,8 +1,9 @@
 import { ConfigError } from "../core/errors.ts";
 import type { Certificate } from "../crypto/certificate.ts";
 import type { KeyPair } from "../crypto/key-pair.ts";
+import { workHere, type PrivateWork } from "../crypto/private-operation.ts";
 import { encryptMessage } from "./encrypted-message.ts";
-import { signMessage } from "./signed-message.ts";
+import { signingMessage } from "./signed-message.ts";
 
 /** Who sends to whom. */
 export interface SealOptions {
@@ -29,6 +30,11 @@ export interface SealOptions {
  * ```
  */
 export async function seal(document: Uint8Array, options: SealOptions): Promise<Uint8Array> {
+  return workHere(sealingMessage(document, options));
+}
+
+/** The same, wherever the private operation is done. */
+export function* sealingMessage(document: Uint8Array, options: SealOptions): PrivateWork<Uint8Array> {
   const { sender, key, recipient, timestamp = new Date(), random } = options;
   // An envelope is Latin-1 on the wire: of other characters a part would be left, which may be markup (SEC-023).
   if (!/^[!-~]+$/.test(sender)) {
@@ -39,5 +45,6 @@ export async function seal(document: Uint8Array, options: SealOptions): Promise<
   if (!(timestamp.getTime() >= 0)) {
     throw new ConfigError("MNET_CONFIG_INVALID", "The timestamp must be a time since 1970.", { option: "timestamp" });
   }
-  return encryptMessage(signMessage(document, { sender, key, timestamp }), { sender, recipient, random });
+  const signed = yield* signingMessage(document, { sender, key, timestamp });
+  return encryptMessage(signed, { sender, recipient, random });
 }

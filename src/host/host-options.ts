@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import * as v from "valibot";
 import { MAXIMUM_DELAY_MS, systemClock, type Clock } from "../core/clock.ts";
 import { ConfigError } from "../core/errors.ts";
@@ -36,6 +37,16 @@ export interface KeyOptions {
   readonly encryptWith?: Secret | KeyWrapper | undefined;
   /** What keys in the store may be encrypted with besides, until nobody needs it any more. Default none. */
   readonly decryptAlsoWith?: readonly (Secret | KeyWrapper)[] | undefined;
+}
+
+/** Where private-key operations are done. */
+export interface CryptoOptions {
+  /**
+   * Threads for them, so that they do not hold up the event loop. They are started when there is enough to do; hosts of
+   * one process share them. Default: as many as the machine has cores. 0: none, such as where there is a process for each
+   * core.
+   */
+  readonly workers?: number | undefined;
 }
 
 /** How other sites are reached. */
@@ -77,6 +88,8 @@ export interface HostOptions<S extends readonly Service[] = readonly Service[]> 
   readonly services?: S | undefined;
   /** How our own keys are made. */
   readonly keys?: KeyOptions | undefined;
+  /** Where private-key operations are done. */
+  readonly crypto?: CryptoOptions | undefined;
   /** How other sites are reached. */
   readonly network?: NetworkOptions | undefined;
   /** Ceilings on what comes from outside. */
@@ -128,6 +141,7 @@ export interface HostConfiguration {
   readonly keyWrapping: KeyWrapping;
   /** Private keys that are stored otherwise are to be encrypted at the start. */
   readonly encryptsKeys: boolean;
+  readonly cryptoWorkers: number;
   readonly timeoutMs: number;
   readonly limits: Limits;
   readonly peerDefaults: PeerSettings;
@@ -189,6 +203,7 @@ const SCHEMA = v.strictObject({
       decryptAlsoWith: v.optional(v.array(encryption)),
     }),
   ),
+  crypto: v.optional(v.strictObject({ workers: integer(0, 1024) })),
   network: v.optional(
     v.strictObject({
       timeoutMs: integer(1, MAXIMUM_DELAY_MS),
@@ -254,6 +269,7 @@ export function configure(options: HostOptions): HostConfiguration {
     keys: withDefaults(DEFAULT_KEY_POLICY, keyPolicy),
     keyWrapping: new KeyWrapping({ encryptWith, decryptAlsoWith }),
     encryptsKeys: encryptWith !== undefined,
+    cryptoWorkers: options.crypto?.workers ?? availableParallelism(),
     timeoutMs: network.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     limits: withDefaults(DEFAULT_LIMITS, options.limits),
     peerDefaults: options.peerDefaults ?? {},

@@ -5,6 +5,7 @@ import { ConfigError, MnetError, type MnetErrorCode } from "../core/errors.ts";
 import type { Observer } from "../core/events.ts";
 import type { Wwwroot } from "../core/ids.ts";
 import { listing, type Listing } from "../core/listing.ts";
+import { borrowCryptoPool } from "../crypto/crypto-pool.ts";
 import type { Peer, PeerRef } from "../core/peer-snapshot.ts";
 import { KeyRing } from "../keys/key-ring.ts";
 import { CircuitBreaker } from "../peer/circuit-breaker.ts";
@@ -209,7 +210,9 @@ export async function startHost(
   const machines = new TrustedMachines(configuration.trustedMachines, serves);
   await store.open();
 
+  const threads = borrowCryptoPool(configuration.cryptoWorkers);
   const keys = new KeyRing({
+    operator: threads.pool,
     store: store.keys,
     wrapping: configuration.keyWrapping,
     site: { wwwroot, name },
@@ -475,7 +478,7 @@ export async function startHost(
     await statistics.flush().catch(() => undefined);
     await events.flush();
     await background.drain();
-    await Promise.all([transport.close?.(), store.close()]);
+    await Promise.all([transport.close?.(), store.close(), threads.giveBack()]);
   }
 
   try {

@@ -1,40 +1,30 @@
-import type { Clock } from "../core/clock.ts";
-import { EnvelopeError, KeyError, PeerError, XmlRpcError } from "../core/errors.ts";
-import type { Emit } from "../core/events.ts";
-import type { Wwwroot } from "../core/ids.ts";
+import { EnvelopeError, XmlRpcError } from "../core/errors.ts";
 import type { Limits } from "../core/limits.ts";
+import { referenceTo } from "../core/peer-snapshot.ts";
 import type { Certificate } from "../crypto/certificate.ts";
+import { CryptoOverload } from "../crypto/crypto-pool.ts";
 import type { KeyPair } from "../crypto/key-pair.ts";
-import { encryptMessage, type EncryptedMessage } from "../envelope/encrypted-message.ts";
+import type { EncryptedMessage } from "../envelope/encrypted-message.ts";
 import { readEnvelope, type Envelope } from "../envelope/open.ts";
-import { signMessage, type SignedMessage } from "../envelope/signed-message.ts";
+import type { SignedMessage } from "../envelope/signed-message.ts";
 import { requireOneSender, verifySignature } from "../envelope/verified-message.ts";
-import type { KeyRing } from "../keys/key-ring.ts";
-import type { CircuitBreaker } from "../peer/circuit-breaker.ts";
-import type { KeyRefresh } from "../peer/key-refresh.ts";
-import type { NewKeyNotices } from "../peer/new-key-notices.ts";
-import type { PeerDirectory } from "../peer/peer-directory.ts";
 import { profilesFor, refusesMnet } from "../peer/peer-profile.ts";
-import { DEFAULT_DRIFT_TOLERANCE_MS, signedTimeTolerance } from "../peer/peer-settings.ts";
 import type { PeerRecord } from "../peer/peer-store.ts";
-import type { ProfileProofs } from "../peer/profile-proofs.ts";
-import type { ReplayGuard } from "../peer/replay-guard.ts";
-import type { SelfRegistration } from "../peer/self-registration.ts";
-import { secureProfileOf, type AuthenticMessage } from "../secure/authentic-message.ts";
-import { sealSecure } from "../secure/seal-secure.ts";
+import type { AuthenticMessage } from "../secure/authentic-message.ts";
 import { isSecure, readSecureEnvelope } from "../secure/secure-envelope.ts";
 import { rootNameOf } from "../xml/read-document.ts";
 import { decodeCall } from "../xmlrpc/decode.ts";
 import type { XmlRpcCall } from "../xmlrpc/document.ts";
-import { encodeResult } from "../xmlrpc/encode.ts";
 import { encodeFault } from "../xmlrpc/fault.ts";
-import type { ClientAddress } from "./client-address.ts";
+import { Admission, faultOf, verifyAs, type AdmissionOptions, type Admitted } from "./admission.ts";
+import { Answers, type AnswersOptions } from "./answers.ts";
 import type { Caller, Dispatcher } from "./dispatcher.ts";
-import { FAULT, newKeyFault, secureProfileFault } from "./fault-table.ts";
+import { FAULT, secureProfileFault } from "./fault-table.ts";
 import { Fault } from "./fault.ts";
 import { openedMnet, openedSecure, type OpenedRequest } from "./opened-request.ts";
-import { Refusal, type Wrapping } from "./refusal.ts";
+import { Refusal, refuseUnproved, type Wrapping } from "./refusal.ts";
 import type { Permit, RequestBudget } from "./request-budget.ts";
+import type { RequestContext } from "./request-context.ts";
 import { TooManyRequests } from "./too-many-requests.ts";
 import type { TrustedCall, TrustedMachines } from "./trusted-machines.ts";
 
@@ -42,44 +32,30 @@ const KEYSWAP = "system/keyswap";
 /** Its grammar is refused like any other method's, but it is looked at in clear (spec 7.1, S7). */
 const DOTTED_KEYSWAP = "system.keyswap";
 
+/** What waits is done in less. */
+const RETRY_AFTER_OVERLOAD_MS = 1000;
+
 /** A wwwroot, a certificate and a word. */
 const LARGEST_KEYSWAP = 64 * 1024;
 
-/** Where a request came from, and whether anybody still waits for the answer. */
-export interface RequestContext {
-  readonly client: ClientAddress;
-  readonly signal: AbortSignal;
-}
-
 /** What the server needs of the host. */
-export interface ReceiverOptions {
-  readonly self: Wwwroot;
-  readonly keys: KeyRing;
-  readonly directory: PeerDirectory;
+export interface ReceiverOptions extends AdmissionOptions, AnswersOptions {
   readonly dispatcher: Dispatcher;
   readonly limits: Limits;
-  /** Answer every failure before authentication with the same bytes (SEC-003, SEC-087). */
-  readonly hidePeers: boolean;
-  readonly clock: Clock;
-  readonly emit: Emit;
-  readonly refresh: KeyRefresh;
-  readonly proofs: ProfileProofs;
-  readonly replay: ReplayGuard;
-  readonly newKeyNotices: NewKeyNotices;
-  /** Hub mode; without it, strangers stay strangers. */
-  readonly strangers: SelfRegistration | undefined;
-  readonly circuits: CircuitBreaker;
   readonly budget: RequestBudget;
   readonly machines: TrustedMachines;
-  readonly random: ((bytes: number) => Uint8Array) | undefined;
 }
 
 /** The server's side of a call: from the bytes of a request to the bytes of the answer, in the order of spec 7.1. */
 export class Receiver {
   readonly #options: ReceiverOptions;
+  readonly #admission: Admission;
+  readonly #answers: Answers;
 
   constructor(options: ReceiverOptions) {
     this.#options = options;
+    this.#admission = new Admission(options);
+    this.#answers = new Answers(options);
   }
 
   /**
@@ -100,15 +76,15 @@ export class Receiver {
       }
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      return this.#refuse(error, context);
+      return this.#answers.refuse(error, context);
     }
   }
 
   /** The answer to a body that was too large to be read at all. */
-  refuseTooLarge(context: RequestContext): Uint8Array {
+  refuseTooLarge(context: RequestContext): Promise<Uint8Array> {
     const { requestBytes } = this.#options.limits;
     const error = new EnvelopeError("MNET_ENVELOPE_TOO_LARGE", `The request has more than ${requestBytes} bytes.`);
-    return this.#refuse(new Refusal(FAULT.unreadable, error), context);
+    return this.#answers.refuse(new Refusal(FAULT.unreadable, error), context);
   }
 
   // ── In clear ──────────────────────────────────────────────────────────────
@@ -130,7 +106,7 @@ export class Receiver {
     if (call && method === KEYSWAP) {
       // Whatever becomes of it, the answer is the same (SEC-043).
       this.#options.strangers?.offer(call.params, context.client.block);
-      return this.#answerKeyswap({}, context);
+      return this.#answers.keyswap({}, context);
     }
     const trusted = await this.#options.machines.admitPlain(document, context.client, this.#options.directory);
     if (trusted) return this.#serveTrusted(trusted, {}, bytesIn, context);
@@ -143,11 +119,11 @@ export class Receiver {
     const { current } = await this.#options.keys.active();
     if (this.#callInClear(message.document)?.method === KEYSWAP) {
       this.#requirePermit(context).failed();
-      return this.#answerKeyswap({ signWith: current }, context);
+      return this.#answers.keyswap({ signWith: current }, context);
     }
     const trusted = await this.#options.machines.admitSigned(message, context.client, this.#options.directory);
     if (trusted) {
-      this.#requireInTime(new Date(message.timestamp * 1000), trusted.peer, { signWith: current });
+      this.#admission.requireInTime(new Date(message.timestamp * 1000), trusted.peer, { signWith: current });
       return this.#serveTrusted(trusted, { signWith: current }, bytesIn, context);
     }
 
@@ -194,7 +170,7 @@ export class Receiver {
     permit: Permit,
     context: RequestContext,
   ): Promise<Uint8Array> {
-    const { keys, decrypted } = await this.#decrypt(this.#options.keys.decrypt(encrypted), peer);
+    const { keys, decrypted } = await this.#decrypt(this.#options.keys.decrypt(encrypted, peer.id), peer, permit);
     const encryptTo = this.#options.directory.certificateOf(peer);
     const { content } = decrypted;
 
@@ -238,7 +214,7 @@ export class Receiver {
     const permit = this.#requirePermit(context);
     const peer = await this.#findPeer(envelope.sender, permit);
     try {
-      const { keys: active, decrypted } = await this.#decrypt(keys.decryptSecure(envelope), peer);
+      const { keys: active, decrypted } = await this.#decrypt(keys.decryptSecure(envelope), peer, permit);
       const opened = openedSecure(decrypted, self);
       return await this.#serveOpened(opened, peer, active.current, body.length, permit, context);
     } finally {
@@ -266,35 +242,15 @@ export class Receiver {
     permit: Permit,
     context: RequestContext,
   ): Promise<Uint8Array> {
-    if (opened.openedWith !== current) throw await this.#newKey(opened, current, peer);
-
-    const verified = await this.#verify(opened, peer, permit);
-    if (verified instanceof EnvelopeError) {
-      const wrapping = opened.wrapping(current, this.#certificateOf(peer));
-      const asksForKey = opened.unverified && this.#callInClear(opened.unverified)?.method === KEYSWAP;
-      if (asksForKey && !this.#options.hidePeers) return this.#answerKeyswap(wrapping, context);
-      throw this.#refuseUnproved(faultOf(verified), verified, wrapping, peer);
-    }
-    const { message } = verified;
-    const wrapping = opened.wrapping(current, this.#certificateOf(verified.peer));
-    await this.#requireFresh(message, verified.peer, current, wrapping);
-    const profile = secureProfileOf(message);
-    const proved = profile ? await this.#options.proofs.prove(verified.peer, profile) : verified.peer;
-    // Anybody can register a key and sign with it, so that alone makes no address known (SEC-083).
-    if (proved.state === "pending") this.#options.strangers?.noteSigned(proved);
-    else permit.proved();
-    this.#options.circuits.heardFrom(proved);
-    this.#remark(message, proved);
-    return this.#serve(message, proved, wrapping, bytesIn, context);
+    const admitted = await this.#admission.admit(opened, peer, current, permit);
+    if ("message" in admitted) return this.#serve(admitted, bytesIn, context);
+    const { unverified, wrapping } = admitted;
+    const asksForKey = opened.unverified && this.#callInClear(opened.unverified)?.method === KEYSWAP;
+    if (asksForKey && !this.#options.hidePeers) return this.#answers.keyswap(wrapping, context);
+    throw this.#refuseUnproved(faultOf(unverified), unverified, wrapping, peer);
   }
 
-  async #serve(
-    message: AuthenticMessage,
-    peer: PeerRecord,
-    wrapping: Wrapping,
-    bytesIn: number,
-    context: RequestContext,
-  ): Promise<Uint8Array> {
+  async #serve({ message, peer, wrapping }: Admitted, bytesIn: number, context: RequestContext): Promise<Uint8Array> {
     const { dispatcher, directory } = this.#options;
     const call = this.#readCall(message, peer, wrapping);
     directory.noteContact(peer, call.dialect);
@@ -325,13 +281,13 @@ export class Receiver {
       });
     };
     try {
-      const body = this.#wrap(await dispatcher.run(call, caller, context.signal), wrapping);
+      const body = await this.#answers.wrap(await dispatcher.run(call, caller, context.signal), wrapping);
       report(body);
       return body;
     } catch (error) {
       if (error instanceof Refusal) throw new Refusal(error.fault, error.error, wrapping, peer);
       if (!(error instanceof Fault)) throw error;
-      const body = this.#wrap(
+      const body = await this.#answers.wrap(
         encodeFault(error.faultCode, error.faultString, { dialect: call.dialect ?? peer.dialect }),
         wrapping,
       );
@@ -343,7 +299,7 @@ export class Receiver {
   /** What may need our private key is rationed by where it comes from, whoever it says that it is from (SEC-083). */
   #requirePermit({ client }: RequestContext): Permit {
     const permit = this.#options.budget.take(client.block);
-    if (typeof permit === "number") throw new TooManyRequests(permit);
+    if (typeof permit === "number") throw new TooManyRequests("private-key", permit);
     return permit;
   }
 
@@ -360,10 +316,14 @@ export class Receiver {
     throw this.#refuseUnproved(FAULT.unknownSender, error);
   }
 
-  async #decrypt<T>(decrypting: Promise<T>, peer: PeerRecord): Promise<T> {
+  async #decrypt<T>(decrypting: Promise<T>, peer: PeerRecord, permit: Permit): Promise<T> {
     try {
       return await decrypting;
     } catch (error) {
+      if (error instanceof CryptoOverload) {
+        permit.returned();
+        throw new TooManyRequests("overload", RETRY_AFTER_OVERLOAD_MS);
+      }
       if (!(error instanceof EnvelopeError)) throw error;
       throw new Refusal(FAULT.unreadable, error, {}, peer);
     }
@@ -379,7 +339,7 @@ export class Receiver {
     const method = this.#callIn(document)?.method;
     const error = new EnvelopeError("MNET_ENVELOPE_NOT_SIGNED", "The request is not signed.", { peer: peer.wwwroot });
     if (method === undefined) throw new Refusal(FAULT.unreadable, error, {}, peer);
-    if (method === KEYSWAP && !this.#options.hidePeers) return this.#answerKeyswap({ encryptTo }, context);
+    if (method === KEYSWAP && !this.#options.hidePeers) return this.#answers.keyswap({ encryptTo }, context);
     throw this.#refuseUnproved(FAULT.notSigned, error, { encryptTo }, peer);
   }
 
@@ -389,105 +349,6 @@ export class Receiver {
     } catch (error) {
       if (!(error instanceof EnvelopeError)) throw error;
       throw this.#refuseUnproved(FAULT.signatureInvalid, error, wrapping, peer);
-    }
-  }
-
-  /**
-   * The sender knows us by an old key: it is told the new one, signed with the old one so that it can believe it, and
-   * its call is not executed (spec 7.6, MNET-079 to 081). It is told even if its own signature does not verify, or two
-   * sites that both rotated would go round in circles (spec 7.5).
-   */
-  async #newKey(opened: OpenedRequest, current: KeyPair, peer: PeerRecord): Promise<Refusal> {
-    const encryptTo = this.#certificateOf(peer);
-    const error = new EnvelopeError(
-      "MNET_ENVELOPE_DECRYPTION_FAILED",
-      "The request is encrypted to an archived key of ours.",
-      { peer: peer.wwwroot },
-    );
-    const { openedWith } = opened;
-    const verified = verifyAs(peer, opened, encryptTo);
-    const isSigned = !(verified instanceof EnvelopeError);
-    // A pending peer is nobody who has to be told before it has shown that it is itself (SEC-052).
-    if ((this.#options.hidePeers || peer.state === "pending") && !isSigned) {
-      return this.#refuseUnproved(FAULT.unreadable, error);
-    }
-    if (isSigned) await this.#noteNewKey(verified.message, openedWith, peer);
-    return new Refusal(newKeyFault(current.certificate.pem), error, opened.wrapping(openedWith, encryptTo), peer);
-  }
-
-  /**
-   * Only the peer itself can have dropped a call of ours for the news, and only now. Remembering the message keeps another
-   * process, which may not have heard of the new key, from executing it.
-   */
-  async #noteNewKey(message: AuthenticMessage, openedWith: KeyPair, peer: PeerRecord): Promise<void> {
-    const { keys, replay, newKeyNotices } = this.#options;
-    try {
-      await replay.take(peer, message, keys.forgottenAt(openedWith.certificate));
-      newKeyNotices.add(peer.id);
-    } catch (error) {
-      if (!(error instanceof EnvelopeError)) throw error;
-    }
-  }
-
-  /**
-   * Verifies with the pinned key. Where that fails, the peer may have another key by now: it is asked once, and the
-   * message verified again (spec 7.5, MNET-084, MNET-090).
-   */
-  async #verify(
-    opened: OpenedRequest,
-    peer: PeerRecord,
-    permit: Permit,
-  ): Promise<{ readonly message: AuthenticMessage; readonly peer: PeerRecord } | EnvelopeError> {
-    const first = verifyAs(peer, opened, this.#certificateOf(peer));
-    if (!(first instanceof EnvelopeError) || first.code !== "MNET_ENVELOPE_SIGNATURE_INVALID") return first;
-    // While the peer is asked, many more like it may come.
-    permit.failed();
-    if (peer.state === "pending") {
-      this.#options.strangers?.recheck(peer);
-      return first;
-    }
-    const refreshing = this.#options.refresh.refresh(peer);
-    // Who hides its peers does not let a sender wait for one of them; the next message will find the new key.
-    if (this.#options.hidePeers) return first;
-    const refreshed = await refreshing;
-    return refreshed ? verifyAs(refreshed, opened, this.#certificateOf(refreshed)) : first;
-  }
-
-  /** Taken once, and in time. */
-  async #requireFresh(
-    message: AuthenticMessage,
-    peer: PeerRecord,
-    openedWith: KeyPair,
-    wrapping: Wrapping,
-  ): Promise<void> {
-    const { keys, replay } = this.#options;
-    this.#requireInTime(message.timestamp, peer, wrapping, secureProfileOf(message) !== undefined);
-    try {
-      // Messages to a key that is archived by then are answered with 7025 and never executed.
-      await replay.take(peer, message, keys.retiredAt(openedWith.certificate));
-    } catch (error) {
-      if (error instanceof EnvelopeError) throw new Refusal(FAULT.replayed, error, wrapping, peer);
-      throw error;
-    }
-  }
-
-  /** Where the time is signed, or the peer is so configured: on time; and where it is so configured, not with an expired key. */
-  #requireInTime(timestamp: Date, peer: PeerRecord, wrapping: Wrapping, isSigned = false): void {
-    const { clock } = this.#options;
-    const { settings, wwwroot } = peer;
-    const { notAfter, fingerprint } = this.#certificateOf(peer);
-    if (settings.expiredKey === "refuse" && notAfter.getTime() <= clock.now()) {
-      const error = new KeyError("MNET_KEY_EXPIRED", `The certificate of ${wwwroot} has expired.`, {
-        peer: wwwroot,
-        fingerprint,
-      });
-      throw new Refusal(FAULT.signatureInvalid, error, wrapping, peer);
-    }
-    const offsetMs = timestamp.getTime() - clock.now();
-    if ((isSigned || settings.clock === "strict") && Math.abs(offsetMs) > signedTimeTolerance(settings)) {
-      const code = offsetMs > 0 ? "MNET_PEER_CLOCK_AHEAD" : "MNET_PEER_CLOCK_BEHIND";
-      const error = new PeerError(code, `The request of ${wwwroot} is not on time.`, { peer: wwwroot, offsetMs });
-      throw new Refusal(FAULT.replayed, error, wrapping, peer);
     }
   }
 
@@ -514,20 +375,6 @@ export class Receiver {
     }
   }
 
-  /** What is odd about a verified message and no reason to refuse it. */
-  #remark(message: AuthenticMessage, peer: PeerRecord): void {
-    const { emit, clock, directory } = this.#options;
-    directory.noteKeyUse(peer, this.#certificateOf(peer));
-    for (const remark of message.remarks) {
-      emit({ type: "envelope.remark", level: "warn", peer: referenceTo(peer), remark });
-    }
-    const offsetMs = message.timestamp.getTime() - clock.now();
-    // What was to be refused has been; in MNet's own profile nobody signed the time, so it would gain nothing (SEC-035).
-    if (Math.abs(offsetMs) > DEFAULT_DRIFT_TOLERANCE_MS) {
-      emit({ type: "clock.off", level: "warn", peer: referenceTo(peer), offsetMs });
-    }
-  }
-
   // ── What nobody has verified ──────────────────────────────────────────────
 
   /**
@@ -547,78 +394,7 @@ export class Receiver {
     }
   }
 
-  // ── Answers ───────────────────────────────────────────────────────────────
-
-  /** Our certificate is public: whoever asks gets it, wrapped as the request was (MNET-095). Nothing is stored. */
-  async #answerKeyswap(
-    wrapping: Wrapping,
-    { client: { address: remoteAddress } }: RequestContext,
-  ): Promise<Uint8Array> {
-    // A peer asks because it doubts the key that it has.
-    const { current } = await this.#options.keys.recent();
-    this.#options.emit({
-      type: "keyswap.answered",
-      level: "debug",
-      ...(remoteAddress !== undefined && { remoteAddress }),
-    });
-    return this.#wrap(encodeResult(current.certificate.pem), wrapping);
+  #refuseUnproved(fault: Fault, error: EnvelopeError, wrapping?: Wrapping, peer?: PeerRecord): Refusal {
+    return refuseUnproved(this.#options.hidePeers, fault, error, wrapping, peer);
   }
-
-  /** A refusal of somebody who has not proved who it is: in hiding, all of these are one. */
-  #refuseUnproved(fault: Fault, error: EnvelopeError, wrapping: Wrapping = {}, peer?: PeerRecord): Refusal {
-    return this.#options.hidePeers
-      ? new Refusal(FAULT.unreadable, error, {}, peer)
-      : new Refusal(fault, error, wrapping, peer);
-  }
-
-  #refuse(
-    { fault, error, wrapping, peer }: Refusal,
-    { client: { address: remoteAddress } }: RequestContext,
-  ): Uint8Array {
-    this.#options.emit({
-      type: "call.refused",
-      level: "warn",
-      code: error.code,
-      faultCode: fault.faultCode,
-      detail: detailOf(error),
-      ...(peer && { peer: referenceTo(peer) }),
-      ...(remoteAddress !== undefined && { remoteAddress }),
-    });
-    return this.#wrap(encodeFault(fault.faultCode, fault.faultString, { dialect: peer?.dialect }), wrapping);
-  }
-
-  #wrap(document: Uint8Array, { signWith, encryptTo, secure }: Wrapping): Uint8Array {
-    const { self: sender, clock, random } = this.#options;
-    const timestamp = new Date(clock.now());
-    if (secure && signWith && encryptTo) {
-      return sealSecure(document, { ...secure, sender, key: signWith, recipient: encryptTo, timestamp, random }).body;
-    }
-    const signed = signWith ? signMessage(document, { sender, key: signWith, timestamp }) : document;
-    return encryptTo ? encryptMessage(signed, { sender, recipient: encryptTo, random }) : signed;
-  }
-}
-
-/** A message that the peer has signed, or why it has not. */
-function verifyAs(
-  peer: PeerRecord,
-  opened: OpenedRequest,
-  certificate: Certificate,
-): { readonly message: AuthenticMessage; readonly peer: PeerRecord } | EnvelopeError {
-  try {
-    return { message: opened.verify(peer, certificate), peer };
-  } catch (error) {
-    if (error instanceof EnvelopeError) return error;
-    throw error;
-  }
-}
-
-const faultOf = ({ code }: EnvelopeError): Fault =>
-  code === "MNET_ENVELOPE_NOT_SIGNED" ? FAULT.notSigned : FAULT.signatureInvalid;
-
-const referenceTo = ({ id, wwwroot }: PeerRecord): { id: PeerRecord["id"]; wwwroot: Wwwroot } => ({ id, wwwroot });
-
-/** The message, and for the one error that says the same of everything, its cause. */
-function detailOf({ message, cause }: Error): string {
-  const reason = cause instanceof Error ? cause.message : typeof cause === "string" ? cause : undefined;
-  return reason === undefined ? message : `${message} (${reason})`;
 }

@@ -3,6 +3,7 @@ import type { Certificate } from "../crypto/certificate.ts";
 import type { KeyPair } from "../crypto/key-pair.ts";
 import type { PeerRecord } from "../peer/peer-store.ts";
 import type { SecureSealOptions } from "../secure/seal-secure.ts";
+import { FAULT } from "./fault-table.ts";
 import type { Fault } from "./fault.ts";
 
 /** How an answer is wrapped: a request that was signed is answered signed, one that was encrypted, encrypted (spec 7.4). */
@@ -27,3 +28,12 @@ export class Refusal {
     this.peer = peer;
   }
 }
+
+/** Refuses somebody who has not proved who it is: where peers are hidden, all of these are one (SEC-003, SEC-087). */
+export const refuseUnproved = (
+  hidePeers: boolean,
+  fault: Fault,
+  error: EnvelopeError,
+  wrapping: Wrapping = {},
+  peer?: PeerRecord,
+): Refusal => (hidePeers ? new Refusal(FAULT.unreadable, error, {}, peer) : new Refusal(fault, error, wrapping, peer));

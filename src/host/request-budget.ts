@@ -23,6 +23,8 @@ export interface Permit {
   proved(): void;
   /** It was anything else, or is about to need something expensive to find out. May still turn out `proved`. */
   failed(): void;
+  /** It was not used. */
+  returned(): void;
 }
 
 /**
@@ -71,6 +73,9 @@ export class RequestBudget {
       paid = price;
     };
     return {
+      returned: () => {
+        pay(0);
+      },
       proved: () => {
         pay(0);
         this.#knownSince.set(block, this.#clock.now());

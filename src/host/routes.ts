@@ -6,7 +6,8 @@ import type { BodyReader } from "./body-reader.ts";
 import { browserOf } from "./browser-door.ts";
 import type { ClientAddresses } from "./client-address.ts";
 import { headerOf, type HttpRequest, type HttpResponse } from "./http.ts";
-import type { Receiver, RequestContext } from "./receive.ts";
+import type { Receiver } from "./receive.ts";
+import type { RequestContext } from "./request-context.ts";
 import type { Page } from "./site.ts";
 import type { ThrottleReport } from "./throttle-report.ts";
 import { TooManyRequests } from "./too-many-requests.ts";
@@ -105,7 +106,7 @@ export class Routes {
     const body = await bodies.read(request, client, signal);
     switch (body) {
       case "too-large":
-        return respond(200, XML, receiver.refuseTooLarge(context), [UNREAD]);
+        return respond(200, XML, await receiver.refuseTooLarge(context), [UNREAD]);
       case "too-slow":
         throttled.add("slow-body", client);
         return respond(408, TEXT, "The request did not come to its end in time.\n", [UNREAD]);
@@ -117,7 +118,7 @@ export class Routes {
       return respond(200, XML, await receiver.receive(body, context));
     } catch (error) {
       if (!(error instanceof TooManyRequests)) throw error;
-      throttled.add("private-key", client);
+      throttled.add(error.reason, client);
       return tooManyRequests(error.retryAfterMs);
     }
   }

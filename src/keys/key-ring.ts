@@ -1,12 +1,13 @@
 import type { Clock } from "../core/clock.ts";
-import { ConfigError } from "../core/errors.ts";
+import { ConfigError, EnvelopeError } from "../core/errors.ts";
 import type { Emit } from "../core/events.ts";
 import type { Fingerprint } from "../core/ids.ts";
 import type { PeerKey } from "../core/peer-snapshot.ts";
 import { TokenBucket } from "../core/token-bucket.ts";
 import { Certificate } from "../crypto/certificate.ts";
 import { KeyPair } from "../crypto/key-pair.ts";
-import { decryptMessage, type DecryptedMessage, type EncryptedMessage } from "../envelope/encrypted-message.ts";
+import { perform, workBy, type PrivateOperator, type PrivateWork, type Share } from "../crypto/private-operation.ts";
+import { decryptingMessage, type DecryptedMessage, type EncryptedMessage } from "../envelope/encrypted-message.ts";
 import { decryptEnvelope, type DecryptedEnvelope, type SecureEnvelope } from "../secure/secure-envelope.ts";
 import { generateKeyPair, type GeneratedKeyPair } from "./generate-key-pair.ts";
 import type { KeyStore, StoredKey } from "./key-store.ts";
@@ -64,6 +65,7 @@ export class KeyRing {
   readonly #emit: Emit;
   readonly #parsed = new Map<Fingerprint, KeyPair>();
   readonly #doubts: TokenBucket;
+  readonly #operator: PrivateOperator;
   #newestAt = 0;
   #loaded: { readonly at: number; readonly keys: Promise<ActiveKeys> } | undefined;
 
@@ -71,6 +73,8 @@ export class KeyRing {
     readonly store: KeyStore;
     /** How private keys are stored. Default: plain. */
     readonly wrapping?: KeyWrapping;
+    /** Where private operations are done. Default: in this thread. */
+    readonly operator?: PrivateOperator;
     readonly site: { readonly wwwroot: string; readonly name: string };
     readonly policy: KeyPolicy;
     readonly clock: Clock;
@@ -82,6 +86,7 @@ export class KeyRing {
     this.#policy = options.policy;
     this.#clock = options.clock;
     this.#emit = options.emit;
+    this.#operator = options.operator ?? { perform };
     this.#doubts = new TokenBucket(DOUBTS, options.clock.now());
   }
 
@@ -103,10 +108,21 @@ export class KeyRing {
   /**
    * Opens a message with the keys in use. If none does, another process may have made a key a moment ago, and shown it.
    *
-   * Throws `MNET_ENVELOPE_DECRYPTION_FAILED`.
+   * Throws `MNET_ENVELOPE_DECRYPTION_FAILED`, and for a request that is not among those that can be served in time
+   * `CryptoOverload`.
+   *
+   * @param share whose request it is; none for what answers a call of ours.
    */
-  decrypt(message: EncryptedMessage): Promise<{ readonly keys: ActiveKeys; readonly decrypted: DecryptedMessage }> {
-    return this.#open((keys) => decryptMessage(message, keys));
+  decrypt(
+    message: EncryptedMessage,
+    share?: Share,
+  ): Promise<{ readonly keys: ActiveKeys; readonly decrypted: DecryptedMessage }> {
+    return this.#open((keys) => workBy(this.#operator, decryptingMessage(message, keys), share));
+  }
+
+  /** Does what needs a private key for a call that has begun, without holding up this thread. */
+  work<T>(work: PrivateWork<T>): Promise<T> {
+    return workBy(this.#operator, work);
   }
 
   /** The same for a message in the secure profile. */
@@ -116,14 +132,17 @@ export class KeyRing {
     return this.#open((keys) => decryptEnvelope(envelope, keys));
   }
 
-  async #open<T>(open: (keys: readonly KeyPair[]) => T): Promise<{ readonly keys: ActiveKeys; readonly decrypted: T }> {
+  async #open<T>(
+    open: (keys: readonly KeyPair[]) => T | Promise<T>,
+  ): Promise<{ readonly keys: ActiveKeys; readonly decrypted: T }> {
     const keys = await this.active();
     try {
-      return { keys, decrypted: open([keys.current, ...keys.archived]) };
+      return { keys, decrypted: await open([keys.current, ...keys.archived]) };
     } catch (error) {
+      if (!(error instanceof EnvelopeError)) throw error;
       const recent = await this.recent();
       if (recent.current === keys.current) throw error;
-      return { keys: recent, decrypted: open([recent.current]) };
+      return { keys: recent, decrypted: await open([recent.current]) };
     }
   }
 

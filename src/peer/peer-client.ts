@@ -16,7 +16,7 @@ import type { Certificate } from "../crypto/certificate.ts";
 import type { KeyPair } from "../crypto/key-pair.ts";
 import { type DecryptedMessage, type EncryptedMessage } from "../envelope/encrypted-message.ts";
 import { readEnvelope, type Envelope } from "../envelope/open.ts";
-import { seal } from "../envelope/seal.ts";
+import { sealingMessage } from "../envelope/seal.ts";
 import type { SignedMessage } from "../envelope/signed-message.ts";
 import { VerifiedMessage, verifySignature } from "../envelope/verified-message.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
@@ -180,14 +180,14 @@ export class PeerClient {
   /** One request and its answer. */
   async #attempt(attempt: Attempt): Promise<Answer> {
     const { peer, profile = profileToCall(peer), signer, method, request, signal } = attempt;
-    const { clock, directory, self, random } = this.#options;
+    const { clock, directory, keys, self, random } = this.#options;
     const sentAt = clock.now();
     const recipient = directory.certificateOf(peer);
     this.#checkExpiry(peer, recipient);
     directory.noteKeyUse(peer, recipient);
     const sealing = { sender: self, key: signer, recipient, timestamp: new Date(sentAt), random };
     if (profile === "mnet") {
-      const body = await seal(request, sealing);
+      const body = await keys.work(sealingMessage(request, sealing));
       const response = await this.#post(peer, body, signal);
       const receivedAt = clock.now();
       const message = await this.#open(peer, method, response, recipient);

@@ -42,7 +42,7 @@ function stubKey(pair: KeyPair, unwrap: (wrapped: Uint8Array) => Buffer): KeyPai
     certificate: pair.certificate,
     unwrapped: 0,
     fits: (wrapped: Uint8Array) => pair.fits(wrapped),
-     
+
     *unwrapping(wrapped: Uint8Array): PrivateWork<Buffer> {
       stub.unwrapped += 1;
       return unwrap(wrapped);

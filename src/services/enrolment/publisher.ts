@@ -1,6 +1,6 @@
 import { Serial } from "../../core/serial.ts";
 import type { PeerId } from "../../core/ids.ts";
-import type { Peer } from "../../core/peer-snapshot.ts";
+import { referenceTo, type Peer } from "../../core/peer-snapshot.ts";
 import { mnetFault, type Fault } from "../../host/fault.ts";
 import type { IncomingCall } from "../../host/service.ts";
 import type { Site } from "../../host/site.ts";
@@ -182,7 +182,5 @@ function preferred(offers: readonly CourseOffer[]): readonly CourseOffer[] {
   }
   return [...byCourse.values()];
 }
-
-const referenceTo = ({ id, wwwroot }: Peer): Pick<Peer, "id" | "wwwroot"> => ({ id, wwwroot });
 
 const isOf = ({ wwwroot }: Peer, { home }: Account): boolean => home === wwwroot;

@@ -1,0 +1,204 @@
+import { setImmediate } from "node:timers/promises";
+import { CryptoThread } from "./crypto-thread.ts";
+import { perform, type PrivateOperation, type PrivateOperator, type Share } from "./private-operation.ts";
+import { WaitingOperations } from "./waiting-operations.ts";
+
+/** What waits for a thread. */
+interface Job {
+  readonly operation: PrivateOperation;
+  readonly share: Share | undefined;
+  readonly resolve: (result: Uint8Array) => void;
+  readonly reject: (error: Error) => void;
+  /** Threads that died of it, or with it. */
+  losses: number;
+}
+
+/** Requests that wait; with keys of 2048 bits a fifth of a second's work for two threads. */
+const MAXIMUM_WAITING = 1000;
+/** Operations that travel together while many wait. */
+const LARGEST_BATCH = 8;
+/** Operations are done here until they take more than this part of the thread's time, and that for so long. */
+const WORTHWHILE_PART = 0.1;
+const WORTHWHILE_MS = 250;
+/** Threads that end by themselves in such a time: more, and there is something wrong with all of them. */
+const MAXIMUM_LOSSES = 5;
+const LOSSES_FORGOTTEN_AFTER_MS = 60_000;
+
+/** There is more to do than can be done in time, and this request is not among it. Nothing has been read of it. */
+export class CryptoOverload extends Error {
+  override readonly name = "CryptoOverload";
+
+  constructor() {
+    super("More requests wait for a private-key operation than can be served in time.");
+  }
+}
+
+/**
+ * Does private operations on threads, so that they neither hold up the event loop nor each other.
+ *
+ * A quiet site needs no threads: they are started when there is enough to do for them, and until they are ready the
+ * operations are done here. A thread that dies is replaced, and what it had to do is done by another; if
+ * they keep dying, or cannot be started at all, everything is done here as if there were none.
+ */
+export class CryptoPool implements PrivateOperator {
+  readonly #size: number;
+  readonly #waiting: WaitingOperations<Job>;
+  readonly #threads = new Set<CryptoThread<Job>>();
+  #isStarted = false;
+  #isClosed = false;
+  #losses: number[] = [];
+  /** How much has been done here lately, and when that was counted. */
+  #busyMs = 0;
+  #countedAt = performance.now();
+  #whenIdle: (() => void) | undefined;
+
+  /** @param threads at most; 0 for none. */
+  constructor({ threads, maximumWaiting = MAXIMUM_WAITING }: { threads: number; maximumWaiting?: number }) {
+    this.#size = threads;
+    this.#waiting = new WaitingOperations(maximumWaiting);
+  }
+
+  /** Rejects with `CryptoOverload` what has a share, when too much waits. */
+  perform(operation: PrivateOperation, share?: Share): Uint8Array | Promise<Uint8Array> {
+    if (!this.#isReady()) return this.#performHere(operation);
+    return new Promise((resolve, reject) => {
+      const excess = this.#waiting.add({ operation, share, resolve, reject, losses: 0 });
+      excess?.reject(new CryptoOverload());
+      this.#dispatch();
+    });
+  }
+
+  /** Starts the threads now. Resolves when one of them is ready, or none will be. */
+  async start(): Promise<void> {
+    this.#start();
+    while (this.#threads.size > 0 && !this.#isReady()) await setImmediate();
+  }
+
+  /** Ends the threads when what was begun is done. What comes later is done here. */
+  async close(): Promise<void> {
+    if (this.#isBusy()) await new Promise<void>((resolve) => (this.#whenIdle = resolve));
+    this.#isClosed = true;
+    const threads = [...this.#threads];
+    this.#threads.clear();
+    await Promise.all(threads.map((thread) => thread.end()));
+  }
+
+  #isReady(): boolean {
+    for (const thread of this.#threads) if (thread.isReady) return true;
+    return false;
+  }
+
+  #isBusy(): boolean {
+    return this.#waiting.size > 0 || [...this.#threads].some(({ load }) => load > 0);
+  }
+
+  #performHere(operation: PrivateOperation): Uint8Array {
+    const started = performance.now();
+    const result = perform(operation);
+    const now = performance.now();
+    this.#busyMs = Math.max(0, this.#busyMs - (started - this.#countedAt) * WORTHWHILE_PART) + (now - started);
+    this.#countedAt = now;
+    if (this.#busyMs > WORTHWHILE_MS) this.#start();
+    return result;
+  }
+
+  #start(): void {
+    if (this.#isStarted || this.#isClosed) return;
+    this.#isStarted = true;
+    for (let n = 0; n < this.#size; n += 1) this.#addThread();
+  }
+
+  #addThread(): void {
+    const thread: CryptoThread<Job> = new CryptoThread<Job>({
+      onReady: () => this.#dispatch(),
+      onResults: (batch, results) => {
+        batch.forEach((job, n) => this.#settle(job, results[n]));
+        this.#dispatch();
+        if (!this.#isBusy()) this.#whenIdle?.();
+      },
+      onLost: (batches, error) => {
+        this.#threads.delete(thread);
+        this.#replace(batches.flat(), error);
+      },
+    });
+    this.#threads.add(thread);
+  }
+
+  /** To the idlest thread that has room, in batches that are the larger the more waits. */
+  #dispatch(): void {
+    while (this.#waiting.size > 0) {
+      let idlest: CryptoThread<Job> | undefined;
+      for (const thread of this.#threads) {
+        if (thread.hasRoom && thread.load < (idlest?.load ?? Infinity)) idlest = thread;
+      }
+      if (!idlest) return;
+      const size = Math.min(LARGEST_BATCH, Math.ceil(this.#waiting.size / this.#threads.size));
+      const batch: Job[] = [];
+      for (let job = this.#waiting.take(); job; job = batch.length < size ? this.#waiting.take() : undefined) {
+        batch.push(job);
+      }
+      idlest.send(batch);
+    }
+  }
+
+  #settle({ operation, resolve, reject }: Job, result: Uint8Array | undefined): void {
+    if (result) {
+      resolve(result);
+      return;
+    }
+    try {
+      // Here, the error is the platform's own.
+      resolve(perform(operation));
+    } catch (error) {
+      reject(error as Error);
+    }
+  }
+
+  #replace(unfinished: readonly Job[], error: Error): void {
+    const now = performance.now();
+    this.#losses = [...this.#losses.filter((at) => now - at < LOSSES_FORGOTTEN_AFTER_MS), now];
+    const isHopeless = this.#losses.length > MAXIMUM_LOSSES;
+    process.emitWarning(
+      isHopeless
+        ? `Threads for private-key operations keep ending; the operations are done without. ${error.message}`
+        : `A thread for private-key operations ended and is replaced. ${error.message}`,
+      { type: "MnetWarning", code: "MNET_CRYPTO_THREAD" },
+    );
+    for (const job of [...unfinished].reverse()) {
+      job.losses += 1;
+      // One that has taken two threads along is not given to a third.
+      if (job.losses > 1) this.#settle(job, undefined);
+      else this.#waiting.addFirst(job);
+    }
+    if (!isHopeless && !this.#isClosed) this.#addThread();
+    if (this.#threads.size > 0) this.#dispatch();
+    else void this.#finishHere();
+  }
+
+  async #finishHere(): Promise<void> {
+    for (let job = this.#waiting.take(); job; job = this.#waiting.take()) {
+      this.#settle(job, undefined);
+      await setImmediate();
+    }
+    this.#whenIdle?.();
+  }
+}
+
+/** One pool for all hosts of a process that want as many threads. */
+const pools = new Map<number, { readonly pool: CryptoPool; users: number }>();
+
+/** A pool of that many threads, for as long as it is not given back. */
+export function borrowCryptoPool(threads: number): { readonly pool: CryptoPool; giveBack(): Promise<void> } {
+  const shared = pools.get(threads) ?? { pool: new CryptoPool({ threads }), users: 0 };
+  pools.set(threads, shared);
+  shared.users += 1;
+  return {
+    pool: shared.pool,
+    async giveBack() {
+      shared.users -= 1;
+      if (shared.users > 0) return;
+      pools.delete(threads);
+      await shared.pool.close();
+    },
+  };
+}

@@ -1,0 +1,77 @@
+import type { Clock } from "../core/clock.ts";
+import type { Emit } from "../core/events.ts";
+import type { Wwwroot } from "../core/ids.ts";
+import { referenceTo } from "../core/peer-snapshot.ts";
+import { encryptMessage } from "../envelope/encrypted-message.ts";
+import { signingMessage } from "../envelope/signed-message.ts";
+import type { KeyRing } from "../keys/key-ring.ts";
+import { sealSecure } from "../secure/seal-secure.ts";
+import { encodeResult } from "../xmlrpc/encode.ts";
+import { encodeFault } from "../xmlrpc/fault.ts";
+import type { Refusal, Wrapping } from "./refusal.ts";
+import type { RequestContext } from "./request-context.ts";
+
+/** What answers need of the host. */
+export interface AnswersOptions {
+  readonly self: Wwwroot;
+  readonly keys: KeyRing;
+  readonly clock: Clock;
+  readonly emit: Emit;
+  readonly random: ((bytes: number) => Uint8Array) | undefined;
+}
+
+/** Makes answers of documents: wrapped as their requests were. */
+export class Answers {
+  readonly #options: AnswersOptions;
+
+  constructor(options: AnswersOptions) {
+    this.#options = options;
+  }
+
+  async wrap(document: Uint8Array, { signWith, encryptTo, secure }: Wrapping): Promise<Uint8Array> {
+    const { self: sender, keys, clock, random } = this.#options;
+    const timestamp = new Date(clock.now());
+    if (secure && signWith && encryptTo) {
+      return sealSecure(document, { ...secure, sender, key: signWith, recipient: encryptTo, timestamp, random }).body;
+    }
+    const signed = signWith
+      ? await keys.work(signingMessage(document, { sender, key: signWith, timestamp }))
+      : document;
+    return encryptTo ? encryptMessage(signed, { sender, recipient: encryptTo, random }) : signed;
+  }
+
+  /** Our certificate is public: whoever asks gets it, wrapped as the request was (MNET-095). Nothing is stored. */
+  async keyswap(wrapping: Wrapping, { client: { address: remoteAddress } }: RequestContext): Promise<Uint8Array> {
+    // A peer asks because it doubts the key that it has.
+    const { current } = await this.#options.keys.recent();
+    this.#options.emit({
+      type: "keyswap.answered",
+      level: "debug",
+      ...(remoteAddress !== undefined && { remoteAddress }),
+    });
+    return this.wrap(encodeResult(current.certificate.pem), wrapping);
+  }
+
+  /** A fault; the operator hears why. */
+  refuse(
+    { fault, error, wrapping, peer }: Refusal,
+    { client: { address: remoteAddress } }: RequestContext,
+  ): Promise<Uint8Array> {
+    this.#options.emit({
+      type: "call.refused",
+      level: "warn",
+      code: error.code,
+      faultCode: fault.faultCode,
+      detail: detailOf(error),
+      ...(peer && { peer: referenceTo(peer) }),
+      ...(remoteAddress !== undefined && { remoteAddress }),
+    });
+    return this.wrap(encodeFault(fault.faultCode, fault.faultString, { dialect: peer?.dialect }), wrapping);
+  }
+}
+
+/** The message, and for the one error that says the same of everything, its cause. */
+function detailOf({ message, cause }: Error): string {
+  const reason = cause instanceof Error ? cause.message : typeof cause === "string" ? cause : undefined;
+  return reason === undefined ? message : `${message} (${reason})`;
+}
