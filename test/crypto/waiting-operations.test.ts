@@ -68,7 +68,10 @@ describe("WaitingOperations", () => {
           if (job) expect(inside.delete(job.n)).toBe(true);
         };
         steps.forEach((what, n) => {
-          if (what === "take") { leave(waiting.take()); return; }
+          if (what === "take") {
+            leave(waiting.take());
+            return;
+          }
           inside.add(n);
           leave(waiting.add({ share: what.share, n }));
         });
