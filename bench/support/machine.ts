@@ -92,10 +92,10 @@ async function opensslSpeed(seconds: number): Promise<RsaRates["openssl"]> {
   }
 }
 
-/** Of `openssl speed -mr`: `+F2:2:2048:<seconds for one signature>:<seconds for one verification>`. */
+/** Of `openssl speed -mr`: `+F2:2:2048:<signatures a second>:<verifications a second>`. */
 export function readOpensslSpeed(output: string): RsaRates["openssl"] {
   const [, sign, verify] = /^\+F2:\d+:2048:([\d.e-]+):([\d.e-]+)/m.exec(output) ?? [];
   return sign === undefined || verify === undefined
     ? undefined
-    : { sign: Math.round(1 / Number(sign)), verify: Math.round(1 / Number(verify)) };
+    : { sign: Math.round(Number(sign)), verify: Math.round(Number(verify)) };
 }
