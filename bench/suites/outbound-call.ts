@@ -37,7 +37,7 @@ export const outboundCall: Suite = {
       const rsa = new RsaOfCall();
       const costs = await interleave(
         {
-          rsa: () => timeOf(CALLS_OF_ROUND, () => [rsa.oneSide(), rsa.oneSide()]),
+          rsa: () => 2 * timeOf(CALLS_OF_ROUND, () => rsa.oneSide()),
           call: () => timeOfAsync(CALLS_OF_ROUND, () => one.call(peer, SERVICE.methods.echo, { text })),
         },
         { rounds: bench.either(60, 15), warmUp: bench.either(10, 3) },
