@@ -1,14 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Client, type Dispatcher } from "undici";
+import { Client, request, type Dispatcher } from "undici";
 import type { GeneratedKeyPair } from "../../src/keys/generate-key-pair.ts";
 import { serveCommands } from "../support/processes.ts";
-import { Mailbag, RPC_PATH } from "../support/sites.ts";
+import { Mailbag, requireResult } from "../support/sites.ts";
 import { quantile } from "../support/statistics.ts";
 
 /** Who is sent what. */
 export interface Target {
-  readonly origin: string;
-  readonly path?: string;
+  readonly url: string;
   readonly sender: string;
   readonly key: GeneratedKeyPair;
   readonly recipient: string;
@@ -40,7 +39,8 @@ export interface Latency {
 
 /** Addresses behind the proxy, as if peers called from many machines. */
 const ADDRESSES = 32;
-let target: Target | undefined;
+let origin = "";
+let path = "/";
 let mail: Mailbag | undefined;
 let bodies: Buffer[] = [];
 let clients: Client[] = [];
@@ -81,7 +81,7 @@ function call(client: Client, n: number, done: (outcome: Outcome) => void): void
   };
   client.dispatch(
     {
-      path: target?.path ?? RPC_PATH,
+      path,
       method: "POST",
       headers: { "content-type": "text/xml", "x-forwarded-for": address(n) },
       body: nextBody(),
@@ -132,21 +132,19 @@ const latencyOf = (values: readonly number[]): Latency => ({
 
 async function connect(connections: number): Promise<void> {
   await Promise.all(clients.map((client) => client.destroy()));
-  const origin = target?.origin ?? "";
   clients = Array.from({ length: connections }, () => new Client(origin, { pipelining: 1 }));
 }
 
 const commands = {
   async aim(at: Target) {
-    target = at;
+    ({ origin, pathname: path } = new URL(at.url));
     mail = new Mailbag(at);
-    bodies = [mail.seal()];
-    await connect(1);
-    const [client] = clients;
-    const outcome = client && (await callAsync(client, 0));
-    if (outcome?.status !== 200) throw new Error(`The first call was answered with ${outcome?.status}.`);
-    answerLength = outcome.length;
-    return answerLength;
+    bodies = mail.fill(1);
+    const response = await request(at.url, { method: "POST", body: nextBody() });
+    const answer = await response.body.bytes();
+    if (response.statusCode !== 200) throw new Error(`The first call was answered with ${response.statusCode}.`);
+    await requireResult(answer, at.key, at.recipient);
+    answerLength = answer.length;
   },
   prepare(count: number) {
     bodies = mail?.fill(count) ?? [];

@@ -7,7 +7,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { nodeHandler } from "../../src/adapters/node-handler.ts";
 import type { Limits } from "../../src/core/limits.ts";
+import type { Service } from "../../src/host/service.ts";
+import type { GeneratedKeyPair } from "../../src/keys/generate-key-pair.ts";
+import { enrolment } from "../../src/services/enrolment/enrolment.ts";
+import { sso } from "../../src/services/sso/sso.ts";
 import { memoryStore } from "../../src/stores/memory/memory-store.ts";
+import { memoryAccounts } from "../../src/testing/memory-accounts.ts";
+import { memoryCourses } from "../../src/testing/memory-courses.ts";
+import { memorySessions } from "../../src/testing/memory-sessions.ts";
 import { serveCommands } from "../support/processes.ts";
 import { peerOf, startServer } from "../support/sites.ts";
 
@@ -16,6 +23,12 @@ export interface ServerOptions {
   /** Threads for cryptography. Default: those that a host has by itself. */
   readonly workers?: number;
   readonly limits?: Partial<Limits>;
+  /** What peers know it as. Default: a name of its own. */
+  readonly wwwroot?: string;
+  /** Default: one that is free. */
+  readonly port?: number;
+  /** Serves what a Moodle serves, too: single sign-on and remote enrolment. */
+  readonly isSchool?: boolean;
 }
 
 /** What a stretch of time cost the server. */
@@ -43,13 +56,21 @@ let began = { cpu: 0, at: 0 };
 const threads: Worker[] = [];
 
 const commands = {
-  async start({ workers, limits }: ServerOptions) {
-    const host = await startServer({ store, network, workers, ...(limits && { limits }) });
+  cpu: cpuMs,
+  async start({ workers, limits, wwwroot, port: wanted = 0, isSchool = false }: ServerOptions) {
+    const services = isSchool ? school() : [];
+    const host = await startServer({ store, network, workers, wwwroot, services, ...(limits && { limits }) });
     server.on("request", nodeHandler(host));
-    server.listen(0, "127.0.0.1");
+    server.listen(wanted, "127.0.0.1");
     await once(server, "listening");
     const { port } = server.address() as AddressInfo;
     return { port, certificate: (await host.keys.current()).certificate };
+  },
+  /** For those who call others in its name. */
+  async ownKey(): Promise<GeneratedKeyPair> {
+    const [key] = await store.keys.list();
+    if (!key) throw new Error("There is no key yet.");
+    return { certificate: key.certificate, privateKey: Buffer.from(key.privateKey).toString("utf8") };
   },
   async know({ wwwroot, certificate }: { readonly wwwroot: string; readonly certificate: string }) {
     await store.peers.insert(peerOf(wwwroot, certificate));
@@ -105,6 +126,12 @@ const commands = {
 };
 /** The program that `new Program<ServerCommands>("server")` starts. */
 export type ServerCommands = typeof commands;
+
+function school(): Service[] {
+  const accounts = memoryAccounts([]);
+  const courses = memoryCourses();
+  return [sso({ accounts, sessions: memorySessions() }), enrolment({ accounts, courses, enrolments: courses })];
+}
 
 function status(): string {
   try {

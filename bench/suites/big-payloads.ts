@@ -1,15 +1,11 @@
 import { Client } from "undici";
-import { Certificate } from "../../src/crypto/certificate.ts";
-import { KeyPair } from "../../src/crypto/key-pair.ts";
-import { open } from "../../src/envelope/open.ts";
-import { decodeResponse } from "../../src/xmlrpc/decode.ts";
 import type { XmlRpcValue } from "../../src/xmlrpc/value.ts";
 import { encodeCall } from "../../src/xmlrpc/encode.ts";
 import type { Cost } from "../programs/server.ts";
 import { listOf, REALISTIC } from "../support/documents.ts";
 import { HttpServer } from "../support/http-server.ts";
 import { interleave } from "../support/interleave.ts";
-import { Mailbag, RPC_PATH } from "../support/sites.ts";
+import { Mailbag, requireResult, RPC_PATH } from "../support/sites.ts";
 import { ratios } from "../support/statistics.ts";
 import type { Suite } from "../support/suite.ts";
 
@@ -99,7 +95,7 @@ class Caller {
   private constructor(http: HttpServer, document: Uint8Array) {
     this.#http = http;
     this.#mail = new Mailbag({ ...http.target, documents: [document] });
-    this.#client = new Client(http.target.origin, { bodyTimeout: 0, headersTimeout: 0 });
+    this.#client = new Client(new URL(http.target.url).origin, { bodyTimeout: 0, headersTimeout: 0 });
   }
 
   static async start(document: Uint8Array): Promise<Caller> {
@@ -131,16 +127,8 @@ class Caller {
     const response = await this.#client.request({ method: "POST", path: RPC_PATH, body });
     const answer = await response.body.bytes();
     if (response.statusCode !== 200) throw new Error(`A large call was answered with ${response.statusCode}.`);
-    if (!this.#isChecked) await this.#check(answer);
-  }
-
-  /** A fault would be fast. */
-  async #check(answer: Uint8Array): Promise<void> {
-    const { key, recipient } = this.#http.target;
-    const certificateOf = (): Certificate => Certificate.parse(recipient);
-    const { document } = await open(answer, { keys: [KeyPair.parse(key)], certificateOf, maxBytes: Infinity });
-    const response = decodeResponse(document);
-    if (response.kind === "fault") throw new Error(`A large call was answered with: ${response.faultString}`);
+    if (this.#isChecked) return;
+    await requireResult(answer, this.#http.target.key, this.#http.target.recipient);
     this.#isChecked = true;
   }
 

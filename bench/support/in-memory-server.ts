@@ -1,12 +1,8 @@
 import type { Limits } from "../../src/core/limits.ts";
-import { KeyPair } from "../../src/crypto/key-pair.ts";
-import { open } from "../../src/envelope/open.ts";
-import { Certificate } from "../../src/crypto/certificate.ts";
 import type { Host } from "../../src/host/host.ts";
 import type { HttpResponse } from "../../src/host/http.ts";
 import type { Store } from "../../src/host/store.ts";
-import { decodeResponse } from "../../src/xmlrpc/decode.ts";
-import { CALLER, Mailbag, makeKey, peerOf, RPC_PATH, SERVER, startServer } from "./sites.ts";
+import { CALLER, Mailbag, makeKey, peerOf, requireResult, RPC_PATH, startServer } from "./sites.ts";
 
 /** A host with one peer, and the calls of that peer; no network between them. */
 export class InMemoryServer {
@@ -35,10 +31,7 @@ export class InMemoryServer {
     const { certificate } = await host.keys.current();
     const server = new InMemoryServer(host, new Mailbag({ sender: CALLER, key, recipient: certificate, documents }));
     const { body } = await server.#handle(server.mail.seal());
-    const keys = [KeyPair.parse(key)];
-    const message = await open(body, { keys, certificateOf: () => Certificate.parse(certificate), maxBytes: Infinity });
-    const answer = decodeResponse(message.document);
-    if (answer.kind === "fault") throw new Error(`${SERVER} answered: ${answer.faultString}`);
+    await requireResult(body, key, certificate);
     server.#answerLength = body.length;
     return server;
   }

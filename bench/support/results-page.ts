@@ -1,12 +1,14 @@
 import { escapeXml } from "../../src/xml/escape.ts";
 import type { BarChart } from "./bar-chart.ts";
 import type { Figure } from "./figures.ts";
+import type { Machine } from "./machine.ts";
 import { formatNumber, type Results } from "./report.ts";
 
 /** What `npm run bench:beside-moodle -- --json FILE` writes. */
 export interface BesideMoodle {
   readonly schema: 1;
   readonly date: string;
+  readonly machine: Machine;
   readonly software: string;
   readonly method: string;
   readonly connections: number;

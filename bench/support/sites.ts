@@ -4,6 +4,7 @@ import type { Wwwroot } from "../../src/core/ids.ts";
 import { Certificate } from "../../src/crypto/certificate.ts";
 import { KeyPair } from "../../src/crypto/key-pair.ts";
 import { encryptMessage } from "../../src/envelope/encrypted-message.ts";
+import { open } from "../../src/envelope/open.ts";
 import { signMessage } from "../../src/envelope/signed-message.ts";
 import { defineService } from "../../src/host/define-service.ts";
 import type { HostOptions } from "../../src/host/host-options.ts";
@@ -13,6 +14,7 @@ import { t } from "../../src/host/wire-type.ts";
 import { generateKeyPair, type GeneratedKeyPair } from "../../src/keys/generate-key-pair.ts";
 import type { PeerRecord } from "../../src/peer/peer-store.ts";
 import { canonicalWwwroot } from "../../src/peer/wwwroot.ts";
+import { decodeResponse } from "../../src/xmlrpc/decode.ts";
 import { encodeCall } from "../../src/xmlrpc/encode.ts";
 
 const DAY_MS = 86_400_000;
@@ -60,7 +62,7 @@ export function peerOf(wwwroot: string, certificate: string): Omit<PeerRecord, "
     certificate: Certificate.parse(certificate).pem,
     retired: [],
     settings: {},
-    services: { bench: "both" },
+    services: { bench: "both", sso_idp: "both", sso_sp: "both", mnet_enrol: "both" },
     // As that of a peer that has called before: the store is not written to for each.
     dialect: "pxr",
     lastContactAt: Date.now(),
@@ -70,13 +72,15 @@ export function peerOf(wwwroot: string, certificate: string): Omit<PeerRecord, "
 /** The host that is measured. */
 export async function startServer(
   options: Pick<HostOptions, "store" | "limits" | "network" | "transport"> & {
-    readonly wwwroot?: string;
+    readonly wwwroot?: string | undefined;
+    /** Served beside the service of the benches. Default none. */
+    readonly services?: readonly Service[];
     /** Threads for cryptography. Default: those that a host has by itself; 0: none. */
     readonly workers?: number | undefined;
   },
 ): Promise<Host> {
-  const { wwwroot = SERVER, workers, ...others } = options;
-  const everything = { ...others, wwwroot, name: "Server", services: [implementation] };
+  const { wwwroot = SERVER, workers, services = [], ...others } = options;
+  const everything = { ...others, wwwroot, name: "Server", services: [implementation, ...services] };
   try {
     return await createHost({ ...everything, ...(workers !== undefined && cryptoWorkers(workers)) });
   } catch (error) {
@@ -130,4 +134,17 @@ export function echoCalls(size: number, count = 16): Uint8Array[] {
   return Array.from({ length: count }, (_, n) =>
     encodeCall("bench/echo", [`${n} `.padEnd(Math.max(0, size - empty), "Course of study ")]),
   );
+}
+
+/** Throws unless an answer is a result; a fault would be fast. `recipient` is the caller, whose answer it is. */
+export async function requireResult(
+  answer: Uint8Array,
+  recipient: GeneratedKeyPair,
+  senderCertificate: string,
+): Promise<void> {
+  const keys = [KeyPair.parse(recipient)];
+  const certificate = Certificate.parse(senderCertificate);
+  const { document } = await open(answer, { keys, certificateOf: () => certificate, maxBytes: Infinity });
+  const response = decodeResponse(document);
+  if (response.kind === "fault") throw new Error(`The answer is a fault: ${response.faultString}`);
 }
