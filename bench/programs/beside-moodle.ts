@@ -107,7 +107,7 @@ async function round(
 }
 
 function moodleCpuMs(pattern: RegExp): number {
-  const { seconds, processes: count } = cpuSecondsOf(pattern);
+  const { seconds, processes: count } = cpuSecondsOf(pattern, "beside-moodle");
   if (count === 0) throw new Error(`No process matches ${String(pattern)}.`);
   return seconds * 1000;
 }
