@@ -1,0 +1,129 @@
+import { availableParallelism } from "node:os";
+import type { Load } from "../programs/load-generator.ts";
+import type { Cost } from "../programs/server.ts";
+import { HttpServer } from "../support/http-server.ts";
+import { interleave, type Round } from "../support/interleave.ts";
+import { echoCalls } from "../support/sites.ts";
+import { median, ratios } from "../support/statistics.ts";
+import type { Bench, Suite } from "../support/suite.ts";
+
+const CONNECTIONS = 32;
+const WORKERS = [1, 2, 4];
+
+/** Over loopback, from a process that only sends what was sealed before. */
+export const http: Suite = {
+  name: "http",
+  title: "Inbound call over HTTP, 1 KB each way, 32 connections",
+  async run(bench) {
+    const servers = new Map<number, MeasuredServer>();
+    try {
+      for (const workers of WORKERS) servers.set(workers, await MeasuredServer.start(workers, bench));
+      const contenders = Object.fromEntries([...servers].map(([workers, { round }]) => [String(workers), round]));
+      await interleave(contenders, { rounds: bench.either(8, 2), warmUp: 1 });
+      report(bench, servers);
+    } finally {
+      for (const { stop } of servers.values()) await stop();
+    }
+  },
+};
+
+function report(bench: Bench, servers: ReadonlyMap<number, MeasuredServer>): void {
+  const rates = (workers: number): number[] => servers.get(workers)?.rates ?? [];
+  const cores = availableParallelism();
+  const asUsed = servers.get(cores) ?? servers.get(2);
+  if (!asUsed) return;
+  const { workers, costs, loads, rsa } = asUsed;
+  const perCall = costs.map(({ cpuMs }, round) => cpuMs / (loads[round]?.calls ?? 0));
+  bench.add("http.server-cpu", `CPU of the server / of RSA, ${workers} workers`, ratios(perCall, rsa), {
+    unit: "×",
+    bound: { atMost: 1.35 },
+    aim: 1.2,
+  });
+  bench.add("http.scaling", "Calls a second: 2 workers / 1", ratios(rates(2), rates(1)), {
+    unit: "×",
+    bound: { atLeast: 1.5 },
+  });
+  bench.add("http.scaling-4", "Calls a second: 4 workers / 1", ratios(rates(4), rates(1)), { unit: "×" });
+  const delays = (pick: (cost: Cost) => number): number[] => costs.map(pick);
+  bench.add(
+    "http.event-loop-p99",
+    "Delay of the event loop at saturation, p99 (resolution 1 ms)",
+    delays(({ eventLoop }) => eventLoop.p99),
+    { unit: "ms", bound: { atMost: 10 } },
+  );
+  bench.add(
+    "http.event-loop-max",
+    "Delay of the event loop at saturation, worst",
+    delays(({ eventLoop }) => eventLoop.max),
+    { unit: "ms" },
+  );
+  for (const part of ["p50", "p95", "p99"] as const) {
+    const values = loads.map(({ latency }) => latency[part]);
+    bench.add(`http.latency-${part}`, `Latency at saturation, ${part}`, values, { unit: "ms" });
+  }
+  for (const count of WORKERS) {
+    bench.add(`http.rate-${count}`, `Calls a second, ${count} workers`, rates(count), { unit: "/s" });
+  }
+  bench.add("http.server-cpu-ms", "CPU of the server for a call", perCall, { unit: "ms" });
+  bench.add("http.rsa-cpu-ms", "CPU of the RSA of a call in the same process", rsa, { unit: "ms" });
+  const generator = loads.map(({ cpuMs, calls }) => cpuMs / calls);
+  bench.add("http.generator-cpu-ms", "CPU of the load generator for a call", generator, { unit: "ms" });
+}
+
+/** One server with its load generator; keeps what each round cost. */
+class MeasuredServer {
+  readonly workers: number;
+  readonly costs: Cost[] = [];
+  readonly loads: Load[] = [];
+  /** Milliseconds of CPU that the RSA of a call takes in the server's process. */
+  readonly rsa: number[] = [];
+  readonly #http: HttpServer;
+  readonly #calls: number;
+  #isWarm = false;
+
+  private constructor(workers: number, http: HttpServer, calls: number) {
+    this.workers = workers;
+    this.#http = http;
+    this.#calls = calls;
+  }
+
+  static async start(workers: number, bench: Bench): Promise<MeasuredServer> {
+    const http = await HttpServer.start({ workers, documents: echoCalls(1024) });
+    await http.connect(CONNECTIONS);
+    return new MeasuredServer(workers, http, bench.either(3000, 800));
+  }
+
+  /** Calls a second of each round. */
+  get rates(): number[] {
+    return this.loads.map(({ calls, wallMs }) => (calls / wallMs) * 1000);
+  }
+
+  readonly round: Round = async () => {
+    const { server, load } = this.#http;
+    await load.ask("prepare", this.#calls);
+    const rsaBefore = await this.#rsaCpu();
+    await server.ask("begin");
+    const made = await load.ask("closedLoop", this.#calls);
+    const cost = await server.ask("end");
+    if (made.byStatus["200"] !== made.calls || made.odd > 0) {
+      throw new Error(`Not all calls were answered: ${JSON.stringify(made)}`);
+    }
+    const rsaAfter = await this.#rsaCpu();
+    // The first round warms up.
+    if (this.#isWarm) {
+      this.costs.push(cost);
+      this.loads.push(made);
+      this.rsa.push(median([rsaBefore, rsaAfter]));
+    }
+    this.#isWarm = true;
+    return made.wallMs / made.calls;
+  };
+
+  /** With as many threads as the cores that the calls have, so that they share those in the same way. */
+  #rsaCpu(): Promise<number> {
+    const threads = Math.min(this.workers, availableParallelism());
+    return this.#http.server.ask("rsa", { threads, calls: 200 });
+  }
+
+  readonly stop = (): Promise<void> => this.#http.stop();
+}

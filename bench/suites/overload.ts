@@ -1,0 +1,95 @@
+import { HttpServer } from "../support/http-server.ts";
+import { echoCalls } from "../support/sites.ts";
+import { median } from "../support/statistics.ts";
+import type { Suite } from "../support/suite.ts";
+import { availableParallelism } from "node:os";
+
+const SATURATING = 32;
+const CONNECTIONS = 256;
+const OVERLOAD = 3;
+/** A call after the overload is back to normal if it takes at most so many times what it took before. */
+const NORMAL = 2;
+
+/** What becomes of a server that is asked three times as often as it can answer. */
+export const overload: Suite = {
+  name: "overload",
+  title: "Three times as many calls as the server can answer",
+  async run(bench) {
+    const http = await HttpServer.start({ documents: echoCalls(1024) });
+    const { load } = http;
+    try {
+      await http.connect(SATURATING);
+      const peaks: number[] = [];
+      const goodput: number[] = [];
+      const perCpu: number[] = [];
+      const refusals: number[] = [];
+      const recoveries: number[] = [];
+      let isClear = true;
+      let refused = 0;
+      for (let round = -1; round < bench.either(5, 1); round += 1) {
+        await http.connect(SATURATING);
+        const calls = bench.either(4000, 1200);
+        await load.ask("prepare", calls);
+        const peak = await load.ask("closedLoop", calls);
+        const peakRate = (calls / peak.wallMs) * 1000;
+        const usual = await trickle(http, 1000);
+        // The first round warms up.
+        if (round < 0) continue;
+
+        await http.connect(CONNECTIONS);
+        const forMs = bench.either(5000, 2000);
+        const perSecond = peakRate * OVERLOAD;
+        await load.ask("prepare", Math.ceil((perSecond * forMs) / 1000) + 1000);
+        const over = await load.ask("openLoop", { perSecond, forMs });
+        const after = await trickle(http, 3000);
+        const answered = over.byStatus["200"] ?? 0;
+        const rate = (answered / over.wallMs) * 1000;
+        peaks.push(peakRate);
+        goodput.push(rate / peakRate);
+        // Refusing and being refused both take CPU; that of the load generator is not the server's to use.
+        const share = (cpuMs: number, wallMs: number): number => availableParallelism() - cpuMs / wallMs;
+        perCpu.push(rate / share(over.cpuMs, over.wallMs) / (peakRate / share(peak.cpuMs, peak.wallMs)));
+        const { "200": _answered, "503": clear = 0, ...others } = over.byStatus;
+        isClear &&= over.saysWhen && Object.keys(others).length === 0 && over.odd === 0;
+        refused += clear;
+        refusals.push(over.refusal.p99);
+        const normal = NORMAL * median(usual.map(({ ms }) => ms));
+        // From when on every call is as fast as it was.
+        const lastSlow = after.findLast(({ ms, status }) => status !== 200 || ms > Math.max(normal, 20));
+        recoveries.push(lastSlow ? lastSlow.at + lastSlow.ms : 0);
+      }
+      const ratio = { unit: "×", bound: { atLeast: 0.9 } };
+      bench.add("overload.goodput", "Answered at three times the capacity / at most", goodput, ratio);
+      bench.add("overload.goodput-per-cpu", "The same, for the CPU that the load generator leaves", perCpu, {
+        unit: "×",
+      });
+      bench.add(
+        "overload.clear",
+        "Others refused with 503 and Retry-After, none otherwise (1: so)",
+        isClear && refused > 0 ? 1 : 0,
+        {
+          unit: "",
+          bound: { atLeast: 1 },
+        },
+      );
+      bench.add("overload.refusal-p99", "Time to a refusal, p99", refusals, { unit: "ms", bound: { atMost: 200 } });
+      bench.add("overload.recovery", "Time after the overload until calls are as fast as before", recoveries, {
+        unit: "ms",
+        bound: { atMost: 1000 },
+      });
+      bench.add("overload.peak", "Calls a second at most", peaks, { unit: "/s" });
+    } finally {
+      await http.stop();
+    }
+  },
+};
+
+/** Calls one after the other on an idle server. */
+async function trickle(
+  { load }: HttpServer,
+  forMs: number,
+): Promise<readonly { readonly at: number; readonly ms: number; readonly status: number }[]> {
+  const everyMs = 20;
+  await load.ask("prepare", forMs / everyMs + 10);
+  return load.ask("trickle", { forMs, everyMs });
+}
