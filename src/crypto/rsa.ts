@@ -1,6 +1,7 @@
 import {
   constants,
   createHash,
+  hash,
   privateDecrypt,
   privateEncrypt,
   publicEncrypt,
@@ -15,7 +16,7 @@ const SHA1_DIGEST_INFO = Buffer.from("3021300906052b0e03021a05000414", "hex");
 
 /** SHA-1, once for the signature and for what the envelope says of it. */
 export function sha1(data: Uint8Array): Buffer {
-  return createHash("sha1").update(data).digest();
+  return hash("sha1", data, "buffer");
 }
 
 /** RSASSA-PKCS1-v1_5 with SHA-1, the only signature that real peers make and take (spec 3.2, MNET-026). */

@@ -1,17 +1,18 @@
-import { createHash, randomBytes } from "node:crypto";
+import { hash, randomBytes } from "node:crypto";
 import { decodeBase64 } from "../core/base64.ts";
 import { EnvelopeError } from "../core/errors.ts";
 import type { Certificate } from "../crypto/certificate.ts";
 import { SESSION_KEY_LENGTH, type KeyPair } from "../crypto/key-pair.ts";
 import { workHere, type PrivateWork } from "../crypto/private-operation.ts";
-import { rc4 } from "../crypto/rc4.ts";
+import { rc4, Rc4 } from "../crypto/rc4.ts";
 import { wrapKey } from "../crypto/rsa.ts";
 import type { XmlElement } from "../xml/element.ts";
 import { escapeXml } from "../xml/escape.ts";
 import { fieldFinder } from "../xml/fields.ts";
 import { readDocument, rootNameOf } from "../xml/read-document.ts";
 import { ALGORITHM, algorithmRemarks } from "./algorithms.ts";
-import { readSignedMessage, SIGNED_MESSAGE, type SignedMessage } from "./signed-message.ts";
+import { isPlainText, KnownLayout } from "./known-layout.ts";
+import { readSigned, SIGNED_MESSAGE, type SignedMessage } from "./signed-message.ts";
 
 /** Name of the root element. */
 export const ENCRYPTED_MESSAGE = "encryptedMessage";
@@ -52,7 +53,7 @@ const PATHS = {
 } as const;
 const findFields = fieldFinder(PATHS);
 
-/** Reads an encrypted envelope from its root element. Throws `MNET_ENVELOPE_MALFORMED`. */
+/** The same from its root element. Throws `MNET_ENVELOPE_MALFORMED`. */
 export function readEncryptedMessage(root: XmlElement): EncryptedMessage {
   if (root.name !== ENCRYPTED_MESSAGE) throw malformed(`its root is not ${ENCRYPTED_MESSAGE}`);
   const fields = findFields(root);
@@ -98,7 +99,7 @@ export function* decryptingMessage(message: EncryptedMessage, keys: readonly Key
     const sessionKey = yield* key.unwrapping(message.wrappedKey);
     try {
       const { content, plaintext } = readPlaintext(message.ciphertext, sessionKey);
-      const replayKey = createHash("sha256").update(sessionKey).digest("hex");
+      const replayKey = hash("sha256", sessionKey);
       return { openedWith: key, replayKey, content, plaintext };
     } catch (error) {
       reason = error;
@@ -108,12 +109,15 @@ export function* decryptingMessage(message: EncryptedMessage, keys: readonly Key
 }
 
 function readPlaintext(ciphertext: Buffer, sessionKey: Buffer): Pick<DecryptedMessage, "content" | "plaintext"> {
+  const cipher = new Rc4(sessionKey);
+  const plaintext = Buffer.allocUnsafe(ciphertext.length);
   // A wrong key makes noise; seeing that takes no more than the beginning.
-  const root = rootNameOf(rc4(sessionKey, ciphertext, Math.min(ciphertext.length, SAMPLE_LENGTH)));
+  cipher.process(ciphertext.subarray(0, SAMPLE_LENGTH), plaintext);
+  const root = rootNameOf(plaintext.subarray(0, SAMPLE_LENGTH));
   if (root !== SIGNED_MESSAGE && !UNSIGNED_ROOTS.has(root ?? "")) throw malformed("the plaintext is no message");
-  const plaintext = rc4(sessionKey, ciphertext);
+  cipher.process(ciphertext.subarray(SAMPLE_LENGTH), plaintext.subarray(SAMPLE_LENGTH));
   return root === SIGNED_MESSAGE
-    ? { plaintext, content: { kind: "signed", message: readSignedMessage(readDocument(plaintext)) } }
+    ? { plaintext, content: { kind: "signed", message: readSigned(plaintext) } }
     : { plaintext, content: { kind: "unsigned", document: plaintext } };
 }
 
@@ -148,6 +152,19 @@ const BEFORE_WWWROOT = `</CipherValue>
         <wwwroot>`;
 const AFTER_WWWROOT = `</wwwroot>
     </encryptedMessage>`;
+
+const LAYOUT = new KnownLayout([BEFORE_DATA, BEFORE_KEY, BEFORE_WWWROOT, AFTER_WWWROOT]);
+
+/** Reads an encrypted envelope from its bytes. Throws `MNET_ENVELOPE_MALFORMED`. */
+export const readEncrypted = (bytes: Uint8Array): EncryptedMessage =>
+  readInKnownLayout(bytes) ?? readEncryptedMessage(readDocument(bytes));
+
+function readInKnownLayout(bytes: Uint8Array): EncryptedMessage | undefined {
+  const [data = "", key = "", sender = ""] = LAYOUT.read(bytes) ?? [];
+  if (!isPlainText(sender)) return undefined;
+  const [ciphertext, wrappedKey] = [decodeBase64(data), decodeBase64(key)];
+  return ciphertext && wrappedKey && { sender, ciphertext, wrappedKey, remarks: [], hasUnknownAlgorithm: false };
+}
 
 /** Encrypts a message for one recipient under a fresh session key (spec 4.2, MNET-041, SEC-008). */
 export function encryptMessage(

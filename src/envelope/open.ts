@@ -2,9 +2,9 @@ import { EnvelopeError } from "../core/errors.ts";
 import { DEFAULT_LIMITS } from "../core/limits.ts";
 import type { Certificate } from "../crypto/certificate.ts";
 import type { KeyPair } from "../crypto/key-pair.ts";
-import { readDocument, rootNameOf } from "../xml/read-document.ts";
-import { decryptMessage, ENCRYPTED_MESSAGE, readEncryptedMessage, type EncryptedMessage } from "./encrypted-message.ts";
-import { readSignedMessage, SIGNED_MESSAGE, type SignedMessage } from "./signed-message.ts";
+import { rootNameOf } from "../xml/read-document.ts";
+import { decryptMessage, ENCRYPTED_MESSAGE, readEncrypted, type EncryptedMessage } from "./encrypted-message.ts";
+import { readSigned, SIGNED_MESSAGE, type SignedMessage } from "./signed-message.ts";
 import { VerifiedMessage } from "./verified-message.ts";
 
 /** What `open` needs. */
@@ -59,9 +59,9 @@ export function readEnvelope(body: Uint8Array, maxBytes: number = DEFAULT_LIMITS
   }
   switch (rootNameOf(body)) {
     case ENCRYPTED_MESSAGE:
-      return { kind: "encrypted", message: readEncryptedMessage(readDocument(body)) };
+      return { kind: "encrypted", message: readEncrypted(body) };
     case SIGNED_MESSAGE:
-      return { kind: "signed", message: readSignedMessage(readDocument(body)) };
+      return { kind: "signed", message: readSigned(body) };
     default:
       return { kind: "plain", document: body };
   }

@@ -6,7 +6,9 @@ import { sha1 } from "../crypto/rsa.ts";
 import type { XmlElement } from "../xml/element.ts";
 import { escapeXml } from "../xml/escape.ts";
 import { fieldFinder } from "../xml/fields.ts";
+import { readDocument } from "../xml/read-document.ts";
 import { ALGORITHM, algorithmRemarks } from "./algorithms.ts";
+import { isPlainText, KnownLayout } from "./known-layout.ts";
 
 /** Name of the root element. */
 export const SIGNED_MESSAGE = "signedMessage";
@@ -40,7 +42,7 @@ const PATHS = {
 const findFields = fieldFinder(PATHS);
 
 /**
- * Reads a signed envelope from its root element. Throws `MNET_ENVELOPE_MALFORMED`.
+ * The same from its root element. Throws `MNET_ENVELOPE_MALFORMED`.
  *
  * A missing or empty signature is no error here: it is `verify`'s to refuse (SEC-027).
  */
@@ -50,7 +52,7 @@ export function readSignedMessage(root: XmlElement): SignedMessage {
   const document = decodeBase64(fields.object?.text ?? "!");
   const signature = decodeBase64(fields.signature?.text ?? "");
   const timestamp = fields.timestamp?.text ?? "";
-  if (!fields.wwwroot || !document || !signature || !/^[0-9]{1,12}$/.test(timestamp)) {
+  if (!fields.wwwroot || !document || !signature || !TIMESTAMP.test(timestamp)) {
     throw malformed("a field of the signed message is missing or damaged");
   }
   const algorithms = algorithmRemarks({
@@ -63,14 +65,17 @@ export function readSignedMessage(root: XmlElement): SignedMessage {
     timestamp: Number(timestamp),
     document,
     signature,
-    remarks: [...digestRemarks(fields.digest, document), ...algorithms],
+    remarks: [...digestRemarks(fields.digest?.text, document), ...algorithms],
     hasUnknownAlgorithm: algorithms.length > 0,
   };
 }
 
+/** Unix seconds. */
+const TIMESTAMP = /^[0-9]{1,12}$/;
+
 /** Peers write the digest and nobody checks it; it authenticates nothing (MNET-036, SEC-030). */
-function digestRemarks(digest: XmlElement | undefined, document: Buffer): string[] {
-  const isRight = digest === undefined || digest.text.toLowerCase() === sha1(document).toString("hex");
+function digestRemarks(digest: string | undefined, document: Buffer): string[] {
+  const isRight = digest === undefined || digest.toLowerCase() === sha1(document).toString("hex");
   return isRight ? [] : ["the digest does not match"];
 }
 
@@ -101,6 +106,30 @@ const BEFORE_TIMESTAMP = `</wwwroot>
         <timestamp>`;
 const AFTER_TIMESTAMP = `</timestamp>
     </signedMessage>`;
+
+const LAYOUT = new KnownLayout([
+  BEFORE_DIGEST,
+  BEFORE_SIGNATURE,
+  BEFORE_KEY_URL,
+  BEFORE_OBJECT,
+  BEFORE_WWWROOT,
+  BEFORE_TIMESTAMP,
+  AFTER_TIMESTAMP,
+]);
+
+/** Reads a signed envelope from its bytes. Throws `MNET_ENVELOPE_MALFORMED`. */
+export const readSigned = (bytes: Uint8Array): SignedMessage =>
+  readInKnownLayout(bytes) ?? readSignedMessage(readDocument(bytes));
+
+function readInKnownLayout(bytes: Uint8Array): SignedMessage | undefined {
+  const [digest = "", signed = "", keyUrl = "", object = "", sender = "", seconds = ""] = LAYOUT.read(bytes) ?? [];
+  if (!isPlainText(digest) || !isPlainText(keyUrl) || !isPlainText(sender) || !TIMESTAMP.test(seconds))
+    return undefined;
+  const [signature, document] = [decodeBase64(signed), decodeBase64(object)];
+  if (!signature || !document) return undefined;
+  const remarks = digestRemarks(digest, document);
+  return { sender, timestamp: Number(seconds), document, signature, remarks, hasUnknownAlgorithm: false };
+}
 
 /** How a document is signed. */
 export interface SigningOptions {

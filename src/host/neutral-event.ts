@@ -9,8 +9,11 @@ import { neutralText } from "../core/neutral-text.ts";
  * What a handler threw stays as it is: it is the application's, who may want to look at it.
  */
 export function neutralEvent(event: MnetEvent): MnetEvent {
-  const fields: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(event)) fields[name] = neutralField(value);
+  const fields: Record<string, unknown> = { ...event };
+  for (const name in fields) {
+    const value = fields[name];
+    if (typeof value === "string" || Array.isArray(value)) fields[name] = neutralField(value);
+  }
   // The whole snapshot of a peer is a valid `peer`, too.
   if (event.peer) fields["peer"] = { id: event.peer.id, wwwroot: neutralText(event.peer.wwwroot) };
   return fields as unknown as MnetEvent;

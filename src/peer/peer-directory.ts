@@ -4,6 +4,7 @@ import { PeerError } from "../core/errors.ts";
 import type { Emit } from "../core/events.ts";
 import type { PeerId, Wwwroot } from "../core/ids.ts";
 import type { Peer, PeerRef } from "../core/peer-snapshot.ts";
+import { RecentMap } from "../core/recent-map.ts";
 import { Certificate } from "../crypto/certificate.ts";
 import { peerKey } from "../keys/peer-key.ts";
 import type { Dialect } from "../xmlrpc/dialect.ts";
@@ -13,8 +14,8 @@ import type { PeerSettings } from "./peer-settings.ts";
 import type { PeerRecord, PeerStore } from "./peer-store.ts";
 import { subscribes, unionOf, type ServiceFlag } from "./service-flags.ts";
 
-/** Parsing a certificate costs as much as verifying with it ten times; one takes some 3 KB. */
-const CACHED_CERTIFICATES = 10_000;
+/** Parsing a certificate costs as much as verifying with it ten times; one takes some 3 KB, if its peer calls or is called. */
+const CACHED_CERTIFICATES = 200_000;
 /** "Last contact" is for people; writing it with every call would cost more than the call's RSA. */
 const CONTACT_INTERVAL_MS = 60_000;
 /** Smaller ones are a weakness (SEC-047). */
@@ -28,8 +29,8 @@ export class PeerDirectory {
   readonly #timeoutMs: number;
   readonly #servesPending: boolean;
   readonly #emit: Emit;
-  readonly #certificates = new Map<string, Certificate>();
-  readonly #notedAt = new Map<PeerId, number>();
+  readonly #certificates = new RecentMap<string, Certificate>(CACHED_CERTIFICATES);
+  readonly #notedAt = new RecentMap<PeerId, number>(CACHED_CERTIFICATES);
 
   constructor(options: {
     /** Its records have the settings in effect; see `withEffectiveSettings`. */
@@ -104,7 +105,6 @@ export class PeerDirectory {
     if (!certificate) {
       // Its size was judged when it was pinned.
       certificate = Certificate.parse(pem, { minimumBits: 1024 });
-      if (this.#certificates.size >= CACHED_CERTIFICATES) this.#certificates.clear();
       this.#certificates.set(pem, certificate);
     }
     return certificate;
@@ -149,7 +149,6 @@ export class PeerDirectory {
     const now = this.#clock.now();
     const notedAt = this.#notedAt.get(peer.id) ?? peer.lastContactAt ?? 0;
     if (now - notedAt < CONTACT_INTERVAL_MS && (dialect === undefined || dialect === peer.dialect)) return;
-    if (this.#notedAt.size >= CACHED_CERTIFICATES) this.#notedAt.clear();
     this.#notedAt.set(peer.id, now);
     // If somebody else changes the peer at this moment, the next message will do.
     this.#background.run(() => this.#store.update({ ...peer, lastContactAt: now, ...(dialect && { dialect }) }));

@@ -1,13 +1,13 @@
-import type { Fingerprint, PeerId } from "../../core/ids.ts";
+import type { Fingerprint } from "../../core/ids.ts";
 import type { Store } from "../../host/store.ts";
 import type { StoredKey } from "../../keys/key-store.ts";
-import type { PeerRecord } from "../../peer/peer-store.ts";
 import type { ServiceFlags } from "../../peer/service-flags.ts";
 import { memoryAccessStore } from "./access-store.ts";
 import { memoryKeyStore } from "./key-store.ts";
 import { memoryLogStore } from "./log-store.ts";
 import { memoryOutboxStore } from "./outbox-store.ts";
 import { memoryPeerStore } from "./peer-store.ts";
+import { PeerTable } from "./peer-table.ts";
 import { memoryRemoteCourseStore } from "./remote-course-store.ts";
 import { memoryReplayStore } from "./replay-store.ts";
 import { restoreMemory } from "./restore.ts";
@@ -21,7 +21,7 @@ export interface MemoryState {
   /** Goes up with every change of peers, of the boxes for All Hosts and of own keys. */
   generation: number;
   readonly keys: Map<Fingerprint, StoredKey>;
-  readonly peers: Map<PeerId, PeerRecord>;
+  readonly peers: PeerTable;
   /** The highest id that was given. */
   newestPeer: number;
   allHosts: ServiceFlags;
@@ -39,7 +39,7 @@ export interface MemoryState {
  * const host = await createHost({ wwwroot: "https://a.test", name: "A", store: memoryStore() });
  */
 export function memoryStore(): Store {
-  const state: MemoryState = { generation: 1, keys: new Map(), peers: new Map(), newestPeer: 0, allHosts: {} };
+  const state: MemoryState = { generation: 1, keys: new Map(), peers: new PeerTable(), newestPeer: 0, allHosts: {} };
   const concerns = {
     keys: memoryKeyStore(state),
     peers: memoryPeerStore(state),

@@ -16,10 +16,6 @@ export async function restoreMemory(
   if (state.keys.size > 0 || state.peers.size > 0 || Object.keys(state.allHosts).length > 0) throw notEmpty();
   // Every verb has done its work when it returns its promise, so this is one step, too.
   const written = all.map(async (record) => write(state, concerns, record));
-  // Whoever lists peers wants them in this order.
-  const peers = [...state.peers.values()].sort((a, b) => a.id - b.id);
-  state.peers.clear();
-  for (const peer of peers) state.peers.set(peer.id, peer);
   state.generation += 1;
   await Promise.all(written);
 }
@@ -33,7 +29,7 @@ function write(state: MemoryState, { stats, access, sessions, remoteCourses }: C
       state.allHosts = record.services;
       return;
     case "peer":
-      state.peers.set(record.peer.id, record.peer);
+      state.peers.set(record.peer);
       state.newestPeer = Math.max(state.newestPeer, record.peer.id);
       return;
     case "stats":

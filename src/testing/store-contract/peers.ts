@@ -325,9 +325,19 @@ export const PEER_CHECKS: Checks = {
     const { peer: record } = await store.peers.insert(given);
     const spoil = (one: unknown): void => {
       const { retired, services, settings } = one as { retired: string[]; services: object; settings: object };
-      retired.push("spoilt");
-      Object.assign(services, { spoilt: "both" });
-      Object.assign(settings, { timeoutMs: -1 });
+      const attempts = [
+        () => retired.push("spoilt"),
+        () => Object.assign(services, { spoilt: "both" }),
+        () => Object.assign(settings, { timeoutMs: -1 }),
+      ];
+      for (const attempt of attempts) {
+        try {
+          attempt();
+        } catch (error) {
+          // What a store hands out may be frozen.
+          assert.ok(error instanceof TypeError);
+        }
+      }
     };
     spoil(given);
     spoil(record);
