@@ -1,10 +1,11 @@
-import { hash, randomBytes } from "node:crypto";
+import { hash } from "node:crypto";
 import { decodeBase64 } from "../core/base64.ts";
 import { EnvelopeError } from "../core/errors.ts";
 import type { Certificate } from "../crypto/certificate.ts";
 import { SESSION_KEY_LENGTH, type KeyPair } from "../crypto/key-pair.ts";
 import { workHere, type PrivateWork } from "../crypto/private-operation.ts";
-import { rc4, Rc4 } from "../crypto/rc4.ts";
+import { randomBytesAhead } from "../crypto/random-bytes.ts";
+import { rc4, rc4If } from "../crypto/rc4.ts";
 import { wrapKey } from "../crypto/rsa.ts";
 import type { XmlElement } from "../xml/element.ts";
 import { escapeXml } from "../xml/escape.ts";
@@ -76,8 +77,6 @@ export function readEncryptedMessage(root: XmlElement): EncryptedMessage {
 export const MAXIMUM_KEYS = 8;
 /** A bare call is refused with another fault than noise, and Moodle refuses with a bare response (spec 7.4). */
 const UNSIGNED_ROOTS = new Set(["methodCall", "methodResponse"]);
-/** Enough of the plaintext to see what it is. */
-const SAMPLE_LENGTH = 1024;
 
 /**
  * Opens an encrypted envelope with the first key whose plaintext is a well-formed signed envelope or begins as an
@@ -109,13 +108,13 @@ export function* decryptingMessage(message: EncryptedMessage, keys: readonly Key
 }
 
 function readPlaintext(ciphertext: Buffer, sessionKey: Buffer): Pick<DecryptedMessage, "content" | "plaintext"> {
-  const cipher = new Rc4(sessionKey);
-  const plaintext = Buffer.allocUnsafe(ciphertext.length);
+  let root: string | undefined;
   // A wrong key makes noise; seeing that takes no more than the beginning.
-  cipher.process(ciphertext.subarray(0, SAMPLE_LENGTH), plaintext);
-  const root = rootNameOf(plaintext.subarray(0, SAMPLE_LENGTH));
-  if (root !== SIGNED_MESSAGE && !UNSIGNED_ROOTS.has(root ?? "")) throw malformed("the plaintext is no message");
-  cipher.process(ciphertext.subarray(SAMPLE_LENGTH), plaintext.subarray(SAMPLE_LENGTH));
+  const plaintext = rc4If(sessionKey, ciphertext, (beginning) => {
+    root = rootNameOf(beginning);
+    return root === SIGNED_MESSAGE || UNSIGNED_ROOTS.has(root ?? "");
+  });
+  if (!plaintext) throw malformed("the plaintext is no message");
   return root === SIGNED_MESSAGE
     ? { plaintext, content: { kind: "signed", message: readSigned(plaintext) } }
     : { plaintext, content: { kind: "unsigned", document: plaintext } };
@@ -175,7 +174,7 @@ export function encryptMessage(
     readonly random?: ((bytes: number) => Uint8Array) | undefined;
   },
 ): Buffer {
-  const { recipient, random = randomBytes } = options;
+  const { recipient, random = randomBytesAhead } = options;
   const sessionKey = random(SESSION_KEY_LENGTH);
   return Buffer.from(
     BEFORE_DATA +
