@@ -14,9 +14,45 @@ export function decodeBase64(text: string): Buffer | undefined {
   return bytes.toString("base64", tail) === compact.slice((tail / 3) * 4) ? bytes : undefined;
 }
 
-/** The other way; of any bytes, without copying them. */
-export const encodeBase64 = ({ buffer, byteOffset, byteLength }: Uint8Array): string =>
-  Buffer.from(buffer, byteOffset, byteLength).toString("base64");
+/** Characters that are taken at once: strings of this size are soon forgotten, those of megabytes stay for long. */
+const SLICE = 64 * 1024;
+const BYTES_OF_SLICE = (SLICE / 4) * 3;
+
+/** The same of text that is there as bytes. A long one is decoded in slices, so that it never stands in memory as a string. */
+export function decodeBase64Bytes(text: Buffer): Buffer | undefined {
+  if (text.length <= SLICE) return decodeBase64(text.toString("latin1"));
+  const bytes = Buffer.allocUnsafe(Math.ceil(text.length / 4) * 3);
+  const lastSlice = text.length - (text.length % SLICE || SLICE);
+  let length = 0;
+  for (let at = 0; at < lastSlice; at += SLICE) {
+    const written = bytes.write(text.toString("latin1", at, at + SLICE), length, "base64");
+    // White space, or something that does not belong there.
+    if (written !== BYTES_OF_SLICE) return decodeBase64(text.toString("latin1"));
+    length += written;
+  }
+  const end = decodeBase64(text.toString("latin1", lastSlice));
+  if (!end || text.includes("-") || text.includes("_")) return decodeBase64(text.toString("latin1"));
+  return bytes.subarray(0, length + end.copy(bytes, length));
+}
+
+/** A text in Latin-1, of texts and of bytes that stand in it as base64. */
+export function latin1WithBase64(parts: readonly (string | Uint8Array)[]): Buffer {
+  const lengthOf = (part: string | Uint8Array): number =>
+    typeof part === "string" ? part.length : Math.ceil(part.length / 3) * 4;
+  const text = Buffer.allocUnsafe(parts.reduce((length, part) => length + lengthOf(part), 0));
+  let at = 0;
+  for (const part of parts) {
+    if (typeof part === "string") {
+      at += text.write(part, at, "latin1");
+      continue;
+    }
+    const bytes = Buffer.from(part.buffer, part.byteOffset, part.byteLength);
+    for (let from = 0; from < bytes.length; from += BYTES_OF_SLICE) {
+      at += text.write(bytes.toString("base64", from, from + BYTES_OF_SLICE), at, "latin1");
+    }
+  }
+  return text;
+}
 
 const SPACE = [" ", "\t", "\r", "\n"];
 

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { decodeBase64 } from "../core/base64.ts";
+import { decodeBase64, decodeBase64Bytes, latin1WithBase64 } from "../core/base64.ts";
 import { EnvelopeError } from "../core/errors.ts";
 import type { Certificate } from "../crypto/certificate.ts";
 import { SESSION_KEY_LENGTH, type KeyPair } from "../crypto/key-pair.ts";
@@ -12,7 +12,7 @@ import { escapeXml } from "../xml/escape.ts";
 import { fieldFinder } from "../xml/fields.ts";
 import { readDocument, rootNameOf } from "../xml/read-document.ts";
 import { ALGORITHM, algorithmRemarks } from "./algorithms.ts";
-import { isPlainText, KnownLayout } from "./known-layout.ts";
+import { KnownLayout, plainText } from "./known-layout.ts";
 import { readSigned, SIGNED_MESSAGE, type SignedMessage } from "./signed-message.ts";
 
 /** Name of the root element. */
@@ -159,10 +159,12 @@ export const readEncrypted = (bytes: Uint8Array): EncryptedMessage =>
   readInKnownLayout(bytes) ?? readEncryptedMessage(readDocument(bytes));
 
 function readInKnownLayout(bytes: Uint8Array): EncryptedMessage | undefined {
-  const [data = "", key = "", sender = ""] = LAYOUT.read(bytes) ?? [];
-  if (!isPlainText(sender)) return undefined;
-  const [ciphertext, wrappedKey] = [decodeBase64(data), decodeBase64(key)];
-  return ciphertext && wrappedKey && { sender, ciphertext, wrappedKey, remarks: [], hasUnknownAlgorithm: false };
+  const [data, key, from] = LAYOUT.read(bytes) ?? [];
+  const sender = from && plainText(from);
+  const wrappedKey = key && decodeBase64Bytes(key);
+  const ciphertext = data && decodeBase64Bytes(data);
+  if (sender === undefined || !ciphertext || !wrappedKey) return undefined;
+  return { sender, ciphertext, wrappedKey, remarks: [], hasUnknownAlgorithm: false };
 }
 
 /** Encrypts a message for one recipient under a fresh session key (spec 4.2, MNET-041, SEC-008). */
@@ -176,16 +178,13 @@ export function encryptMessage(
 ): Buffer {
   const { recipient, random = randomBytesAhead } = options;
   const sessionKey = random(SESSION_KEY_LENGTH);
-  return Buffer.from(
-    BEFORE_DATA +
-      rc4(sessionKey, plaintext).toString("base64") +
-      BEFORE_KEY +
-      wrapKey(recipient.publicKey, sessionKey).toString("base64") +
-      BEFORE_WWWROOT +
-      escapeXml(options.sender) +
-      AFTER_WWWROOT,
-    "latin1",
-  );
+  return latin1WithBase64([
+    BEFORE_DATA,
+    rc4(sessionKey, plaintext),
+    BEFORE_KEY,
+    wrapKey(recipient.publicKey, sessionKey),
+    BEFORE_WWWROOT + escapeXml(options.sender) + AFTER_WWWROOT,
+  ]);
 }
 
 const malformed = (reason: string): EnvelopeError =>

@@ -1,4 +1,4 @@
-import { decodeBase64, encodeBase64 } from "../core/base64.ts";
+import { decodeBase64, decodeBase64Bytes, latin1WithBase64 } from "../core/base64.ts";
 import { EnvelopeError } from "../core/errors.ts";
 import type { KeyPair } from "../crypto/key-pair.ts";
 import { workHere, type PrivateWork } from "../crypto/private-operation.ts";
@@ -8,7 +8,7 @@ import { escapeXml } from "../xml/escape.ts";
 import { fieldFinder } from "../xml/fields.ts";
 import { readDocument } from "../xml/read-document.ts";
 import { ALGORITHM, algorithmRemarks } from "./algorithms.ts";
-import { isPlainText, KnownLayout } from "./known-layout.ts";
+import { KnownLayout, plainText } from "./known-layout.ts";
 
 /** Name of the root element. */
 export const SIGNED_MESSAGE = "signedMessage";
@@ -122,13 +122,14 @@ export const readSigned = (bytes: Uint8Array): SignedMessage =>
   readInKnownLayout(bytes) ?? readSignedMessage(readDocument(bytes));
 
 function readInKnownLayout(bytes: Uint8Array): SignedMessage | undefined {
-  const [digest = "", signed = "", keyUrl = "", object = "", sender = "", seconds = ""] = LAYOUT.read(bytes) ?? [];
-  if (!isPlainText(digest) || !isPlainText(keyUrl) || !isPlainText(sender) || !TIMESTAMP.test(seconds))
-    return undefined;
-  const [signature, document] = [decodeBase64(signed), decodeBase64(object)];
-  if (!signature || !document) return undefined;
+  const [digestText, signed, keyUrl, object, from, time] = LAYOUT.read(bytes) ?? [];
+  if (!digestText || !signed || !keyUrl || !object || !from || !time) return undefined;
+  const [digest, sender, timestamp = ""] = [digestText, from, time].map(plainText);
+  const [signature, document] = [decodeBase64Bytes(signed), decodeBase64Bytes(object)];
+  if (digest === undefined || sender === undefined || plainText(keyUrl) === undefined) return undefined;
+  if (!signature || !document || !TIMESTAMP.test(timestamp)) return undefined;
   const remarks = digestRemarks(digest, document);
-  return { sender, timestamp: Number(seconds), document, signature, remarks, hasUnknownAlgorithm: false };
+  return { sender, timestamp: Number(timestamp), document, signature, remarks, hasUnknownAlgorithm: false };
 }
 
 /** How a document is signed. */
@@ -148,22 +149,13 @@ export function* signingMessage(document: Uint8Array, options: SigningOptions): 
   const signature = yield* options.key.signing(digest);
   const sender = escapeXml(options.sender);
   const seconds = Math.floor(options.timestamp.getTime() / 1000);
-  return Buffer.from(
-    BEFORE_DIGEST +
-      digest.toString("hex") +
-      BEFORE_SIGNATURE +
-      encodeBase64(signature) +
-      BEFORE_KEY_URL +
-      sender +
-      BEFORE_OBJECT +
-      encodeBase64(document) +
-      BEFORE_WWWROOT +
-      sender +
-      BEFORE_TIMESTAMP +
-      seconds +
-      AFTER_TIMESTAMP,
-    "latin1",
-  );
+  return latin1WithBase64([
+    BEFORE_DIGEST + digest.toString("hex") + BEFORE_SIGNATURE,
+    signature,
+    BEFORE_KEY_URL + sender + BEFORE_OBJECT,
+    document,
+    `${BEFORE_WWWROOT}${sender}${BEFORE_TIMESTAMP}${seconds}${AFTER_TIMESTAMP}`,
+  ]);
 }
 
 const malformed = (reason: string): EnvelopeError =>

@@ -15,6 +15,9 @@ export const MAXIMUM_PER_KNOWN = 128;
 /** What all strangers' bodies together may hold of memory, but at least two of the largest. */
 const STRANGERS_BYTES = 64 * 1024 * 1024;
 
+/** Bodies of this size are put together in one piece of memory as they come. */
+const LARGE_BODY = 256 * 1024;
+
 /** Why a body is not there: more bytes than allowed, not there in time, or too many others are being read. */
 export type BodyRefusal = "too-large" | "too-slow" | "too-many";
 
@@ -42,13 +45,14 @@ export class BodyReader {
   /** A body, or why not. Rejects with what the body throws, or with `signal.reason`. */
   async read(request: HttpRequest, { block }: ClientAddress, signal: AbortSignal): Promise<Uint8Array | BodyRefusal> {
     const { body } = request;
-    if (Number(headerOf(request, "content-length") ?? 0) > this.#maxBytes) return "too-large";
+    const length = Number(headerOf(request, "content-length") ?? 0);
+    if (length > this.#maxBytes) return "too-large";
     if (body instanceof Uint8Array) return body.length > this.#maxBytes ? "too-large" : body;
     const isStranger = !this.#isKnown(block);
     if (!this.#hasRoom(block, isStranger)) return "too-many";
     this.#count(block, isStranger, 1);
     try {
-      return await this.#readInTime(body, isStranger, signal);
+      return await this.#readInTime(body, length, isStranger, signal);
     } finally {
       this.#count(block, isStranger, -1);
     }
@@ -70,6 +74,7 @@ export class BodyReader {
 
   async #readInTime(
     body: AsyncIterable<Uint8Array>,
+    announced: number,
     isStranger: boolean,
     signal: AbortSignal,
   ): Promise<Uint8Array | BodyRefusal> {
@@ -84,7 +89,7 @@ export class BodyReader {
     });
     ending.catch(() => undefined);
     const parts = body[Symbol.asyncIterator]();
-    const chunks: Uint8Array[] = [];
+    const chunks = new Chunks(announced);
     let size = 0;
     try {
       for (;;) {
@@ -93,12 +98,12 @@ export class BodyReader {
         part.catch(() => undefined);
         const next = await Promise.race([part, ending]);
         if (next === "too-slow") return next;
-        if (next.done) return Buffer.concat(chunks, size);
+        if (next.done) return chunks.join();
         size += next.value.length;
         if (isStranger) this.#strangersBytes += next.value.length;
         if (size > this.#maxBytes) return "too-large";
         if (isStranger && this.#strangersBytes > Math.max(STRANGERS_BYTES, 2 * this.#maxBytes)) return "too-many";
-        chunks.push(next.value);
+        chunks.add(next.value);
       }
     } finally {
       cancel();
@@ -109,3 +114,34 @@ export class BodyReader {
     }
   }
 }
+
+/** Parts of a body. Where its length is announced, a large one is put together as it comes: it never is there twice. */
+class Chunks {
+  readonly #whole: Buffer | undefined;
+  readonly #parts: Uint8Array[] = [];
+  #length = 0;
+
+  constructor(announced: number) {
+    // Memory that nobody writes to is not used, so announcing much and sending little costs nothing.
+    if (announced >= LARGE_BODY) this.#whole = Buffer.allocUnsafeSlow(announced);
+  }
+
+  add(part: Uint8Array): void {
+    if (this.#whole && this.#length + part.length <= this.#whole.length) this.#whole.set(part, this.#length);
+    else this.#parts.push(part);
+    this.#length += part.length;
+  }
+
+  join(): Buffer {
+    const [only] = this.#parts;
+    if (!this.#whole)
+      return only && this.#parts.length === 1 ? asBuffer(only) : Buffer.concat(this.#parts, this.#length);
+    return this.#parts.length === 0
+      ? this.#whole.subarray(0, this.#length)
+      : Buffer.concat([this.#whole.subarray(0, this.#length - sizeOf(this.#parts)), ...this.#parts]);
+  }
+}
+
+const sizeOf = (parts: readonly Uint8Array[]): number => parts.reduce((size, { length }) => size + length, 0);
+const asBuffer = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
+  Buffer.from(buffer, byteOffset, byteLength);

@@ -1,5 +1,6 @@
+import { randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { decodeBase64 } from "../../src/core/base64.ts";
+import { decodeBase64, decodeBase64Bytes, latin1WithBase64 } from "../../src/core/base64.ts";
 
 describe("decodeBase64", () => {
   it.each([
@@ -57,5 +58,54 @@ describe("decodeBase64", () => {
     const wrapped = bytes.toString("base64").replace(/.{1,76}/g, "$&\r\n");
     expect(wrapped).toContain("\r\n");
     expect(decodeBase64(wrapped)?.equals(bytes)).toBe(true);
+  });
+});
+
+describe("decodeBase64Bytes", () => {
+  const SLICE = 64 * 1024;
+  const lengths = [0, 1, 2, 3, 49_151, 49_152, 49_153, 98_303, 98_304, 98_305, 200_000];
+
+  it.each(lengths)("takes %i bytes, in as many slices as they need", (length) => {
+    const bytes = randomBytes(length);
+    expect(decodeBase64Bytes(Buffer.from(bytes.toString("base64")))?.equals(bytes)).toBe(true);
+  });
+
+  it.each([
+    ["a space in the first slice", 5, " "],
+    ["a line feed at the end of a slice", SLICE, "\n"],
+    ["a line feed in the last slice", 2 * SLICE + 9, "\n"],
+  ])("SEC-012 takes %s", (_, at, character) => {
+    const bytes = randomBytes(120_000);
+    const text = bytes.toString("base64");
+    const spaced = text.slice(0, at) + character + text.slice(at);
+    expect(decodeBase64Bytes(Buffer.from(spaced))?.equals(bytes)).toBe(true);
+  });
+
+  it.each([
+    ["padding in the first slice", 4, "QQ=="],
+    ["padding at the end of a slice", SLICE - 4, "QQ=="],
+    ["the alphabet of URLs in the first slice", 4, "-_-_"],
+    ["the alphabet of URLs in the last slice", 2 * SLICE + 4, "-_-_"],
+    ["something else", 4, "A*AA"],
+    ["something else in the last slice", 2 * SLICE + 4, "A*AA"],
+    ["a byte beyond ASCII", SLICE, "\u00e9AAA"],
+  ])("SEC-012 refuses %s", (_, at, characters) => {
+    const text = randomBytes(120_000).toString("base64");
+    const changed = text.slice(0, at) + characters + text.slice(at + characters.length);
+    expect(decodeBase64Bytes(Buffer.from(changed, "latin1"))).toBeUndefined();
+  });
+
+  it("SEC-012 refuses stray bits at the end of a long text", () => {
+    const text = Buffer.alloc(100_000).toString("base64");
+    expect(text.endsWith("AA==")).toBe(true);
+    expect(decodeBase64Bytes(Buffer.from(text.replace(/A==$/, "B==")))).toBeUndefined();
+  });
+
+  it("puts bytes into a text and gets them out again", () => {
+    for (const length of lengths) {
+      const bytes = randomBytes(length);
+      const text = latin1WithBase64(["<a>\u00e9", bytes, "</a>", new Uint8Array(1), ""]);
+      expect(text.toString("latin1")).toBe(`<a>\u00e9${bytes.toString("base64")}</a>AA==`);
+    }
   });
 });
