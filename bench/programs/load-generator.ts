@@ -8,7 +8,8 @@ import { quantile } from "../support/statistics.ts";
 /** Who is sent what. */
 export interface Target {
   readonly url: string;
-  readonly sender: string;
+  /** They share the key. */
+  readonly senders: readonly string[];
   readonly key: GeneratedKeyPair;
   readonly recipient: string;
   readonly documents: readonly Uint8Array[];

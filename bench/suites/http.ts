@@ -21,6 +21,7 @@ export const http: Suite = {
       const contenders = Object.fromEntries([...servers].map(([workers, { round }]) => [String(workers), round]));
       await interleave(contenders, { rounds: bench.either(8, 2), warmUp: 1 });
       report(bench, servers);
+      await halfLoad(bench, servers.get(availableParallelism()) ?? servers.get(2));
     } finally {
       for (const { stop } of servers.values()) await stop();
     }
@@ -68,6 +69,15 @@ function report(bench: Bench, servers: ReadonlyMap<number, MeasuredServer>): voi
   bench.add("http.rsa-cpu-ms", "CPU of the RSA of a call in the same process", rsa, { unit: "ms" });
   const generator = loads.map(({ cpuMs, calls }) => cpuMs / calls);
   bench.add("http.generator-cpu-ms", "CPU of the load generator for a call", generator, { unit: "ms" });
+}
+
+/** How long callers wait on a day like any other. */
+async function halfLoad(bench: Bench, server: MeasuredServer | undefined): Promise<void> {
+  if (!server) return;
+  const { latency } = await server.openLoop(median(server.rates) / 2, bench.either(8000, 2000));
+  for (const part of ["p50", "p95", "p99"] as const) {
+    bench.add(`http.half-load-${part}`, `Latency at half the rate, ${part}`, latency[part], { unit: "ms" });
+  }
 }
 
 /** One server with its load generator; keeps what each round cost. */
@@ -123,6 +133,12 @@ class MeasuredServer {
   #rsaCpu(): Promise<number> {
     const threads = Math.min(this.workers, availableParallelism());
     return this.#http.server.ask("rsa", { threads, calls: 200 });
+  }
+
+  /** So many calls a second. */
+  async openLoop(perSecond: number, forMs: number): Promise<Load> {
+    await this.#http.load.ask("prepare", Math.ceil((perSecond * forMs) / 1000) + 100);
+    return this.#http.load.ask("openLoop", { perSecond, forMs });
   }
 
   readonly stop = (): Promise<void> => this.#http.stop();

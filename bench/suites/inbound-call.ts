@@ -6,11 +6,14 @@ import { InMemoryServer } from "../support/in-memory-server.ts";
 import { RsaOfCall } from "../support/rsa-of-call.ts";
 import { echoCalls } from "../support/sites.ts";
 import { ratios } from "../support/statistics.ts";
-import type { Suite } from "../support/suite.ts";
+import type { Bench, Suite } from "../support/suite.ts";
+import { sizeName } from "../support/units.ts";
 import { memoryStore } from "../../src/stores/memory/memory-store.ts";
 import { openStore } from "../../src/stores/open-store.ts";
 
+const KB = 1024;
 const CALLS_OF_ROUND = 50;
+const LARGER = [10 * KB, 100 * KB, KB * KB, 10 * KB * KB];
 
 /** From the bytes of a request to those of its answer, in one thread, with every check and the memory of replays. */
 export const inboundCall: Suite = {
@@ -37,6 +40,7 @@ export const inboundCall: Suite = {
       bench.add("inbound-call.rsa-ms", "RSA of a call", costs.rsa, { unit: "ms" });
       bench.add("inbound-call.memory-ms", "A call, memory store", costs.memory, { unit: "ms" });
       bench.add("inbound-call.sqlite-ms", "A call, SQLite", costs.sqlite, { unit: "ms" });
+      for (const size of LARGER) await bySize(size, bench);
     } finally {
       await memory.close();
       await sqlite.close();
@@ -44,6 +48,31 @@ export const inboundCall: Suite = {
     }
   },
 };
+
+/** The same with more in it, each way. */
+async function bySize(size: number, bench: Bench): Promise<void> {
+  const documents = echoCalls(size, 1);
+  const limits = { requestBytes: 4 * size, responseBytes: 4 * size };
+  const server = await InMemoryServer.start({ store: memoryStore(), workers: 0, documents, limits });
+  try {
+    const calls = Math.ceil((20 * KB * KB) / (size + KB * KB));
+    const { call } = await interleave(
+      {
+        call() {
+          const bodies = server.mail.fill(calls);
+          return timeOfAsync(calls, (n) => server.answer(bodies[n]));
+        },
+      },
+      { rounds: bench.either(12, 4), warmUp: 2 },
+    );
+    const name = sizeName(size);
+    bench.add(`inbound-call.${name.replace(" ", "").toLowerCase()}-ms`, `A call, ${name} each way`, call, {
+      unit: "ms",
+    });
+  } finally {
+    await server.close();
+  }
+}
 
 /** The envelopes are sealed before the time is taken. */
 const round =

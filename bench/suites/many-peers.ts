@@ -20,6 +20,7 @@ import type { Suite } from "../support/suite.ts";
 
 const FEW = 10;
 const MANY = 100_000;
+const COUNTS = [FEW, 1000, MANY];
 const CALLS_OF_ROUND = 50;
 /** That of an echo has 4.8 KB, a fault less. */
 const SHORTEST_ANSWER = 4096;
@@ -31,25 +32,26 @@ export const manyPeers: Suite = {
   async run(bench) {
     const directory = mkdtempSync(join(tmpdir(), "mnet-bench-"));
     const key = await makeKey(CALLER);
-    const sites = {
-      memoryFew: await Site.start(memoryStore(), key, FEW),
-      memoryMany: await Site.start(memoryStore(), key, MANY),
-      sqliteFew: await Site.start(openStore(`sqlite:${join(directory, "few.db")}`), key, FEW),
-      sqliteMany: await Site.start(openStore(`sqlite:${join(directory, "many.db")}`), key, MANY),
-    };
+    const sites: Record<string, Site> = {};
     try {
-      const { memoryFew, memoryMany, sqliteFew, sqliteMany } = await interleave(
-        {
-          memoryFew: sites.memoryFew.round,
-          memoryMany: sites.memoryMany.round,
-          sqliteFew: sites.sqliteFew.round,
-          sqliteMany: sites.sqliteMany.round,
-        },
-        { rounds: bench.either(40, 8), warmUp: bench.either(5, 2) },
-      );
-      const options = { unit: "×", bound: { atMost: 1.1 } };
-      bench.add("many-peers.memory", "Memory store: 100,000 peers / 10 peers", ratios(memoryMany, memoryFew), options);
-      bench.add("many-peers.sqlite", "SQLite: 100,000 peers / 10 peers", ratios(sqliteMany, sqliteFew), options);
+      for (const peers of COUNTS) {
+        sites[`memory-${peers}`] = await Site.start(memoryStore(), key, peers);
+        sites[`sqlite-${peers}`] = await Site.start(openStore(`sqlite:${join(directory, `${peers}.db`)}`), key, peers);
+      }
+      const contenders = Object.fromEntries(Object.entries(sites).map(([name, { round }]) => [name, round]));
+      const costs = await interleave(contenders, { rounds: bench.either(40, 6), warmUp: bench.either(5, 2) });
+      for (const [store, title] of Object.entries({ memory: "Memory store", sqlite: "SQLite" })) {
+        const few = costs[`${store}-${FEW}`] ?? [];
+        for (const peers of COUNTS.filter((count) => count !== FEW)) {
+          const id = peers === MANY ? `many-peers.${store}` : `many-peers.${store}-${peers}`;
+          bench.add(
+            id,
+            `${title}: a call among ${peers.toLocaleString("en")} peers / among ${FEW}`,
+            ratios(costs[`${store}-${peers}`] ?? [], few),
+            { unit: "×", ...(peers === MANY && { bound: { atMost: 1.1 } }) },
+          );
+        }
+      }
     } finally {
       for (const site of Object.values(sites)) await site.close();
       rmSync(directory, { recursive: true, force: true });
