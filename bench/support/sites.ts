@@ -1,5 +1,4 @@
 import { createHost } from "../../src/create-host.ts";
-import { ConfigError } from "../../src/core/errors.ts";
 import type { Wwwroot } from "../../src/core/ids.ts";
 import { Certificate } from "../../src/crypto/certificate.ts";
 import { KeyPair } from "../../src/crypto/key-pair.ts";
@@ -82,19 +81,13 @@ export async function startServer(
   },
 ): Promise<Host> {
   const { wwwroot = SERVER, workers, services = [], ...others } = options;
-  const everything = { ...others, wwwroot, name: "Server", services: [implementation, ...services] };
-  try {
-    return await createHost({ ...everything, ...(workers !== undefined && cryptoWorkers(workers)) });
-  } catch (error) {
-    // So that revisions before the option can be measured, too.
-    if (error instanceof ConfigError && error.option?.startsWith("crypto")) return createHost(everything);
-    throw error;
-  }
-}
-
-/** So many threads for cryptography. */
-export function cryptoWorkers(workers: number): object {
-  return { crypto: { workers } };
+  return createHost({
+    ...others,
+    wwwroot,
+    name: "Server",
+    services: [implementation, ...services],
+    ...(workers !== undefined && { crypto: { workers } }),
+  });
 }
 
 /** Seals calls of some sites, which share a key, for another: as many as are wanted, each of them fresh. */
