@@ -40,10 +40,11 @@ export const overload: Suite = {
         // The first round warms up.
         if (round < 0) continue;
 
-        await http.connect(CONNECTIONS);
         const forMs = bench.either(5000, 2000);
         const perSecond = peakRate * OVERLOAD;
         await load.ask("prepare", Math.ceil((perSecond * forMs) / 1000) + 1000);
+        // Last, because the server closes connections that are not used for some seconds.
+        await load.ask("connect", CONNECTIONS);
         const over = await load.ask("openLoop", { perSecond, forMs });
         const after = await trickle(http, 3000);
         const answered = over.byStatus["200"] ?? 0;
