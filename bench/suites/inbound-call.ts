@@ -31,15 +31,20 @@ export const inboundCall: Suite = {
         { rounds: bench.either(80, 15), warmUp: bench.either(10, 3) },
       );
       const part = { unit: "of the RSA bound" };
-      bench.add("inbound-call.memory", "Memory store: RSA alone / call", ratios(costs.rsa, costs.memory), {
+      bench.add("inbound-call.memory", "Inbound call in memory: RSA alone / call", ratios(costs.rsa, costs.memory), {
         ...part,
         bound: { atLeast: 0.85 },
         aim: 0.9,
       });
-      bench.add("inbound-call.sqlite", "SQLite: RSA alone / call", ratios(costs.rsa, costs.sqlite), part);
+      bench.add(
+        "inbound-call.sqlite",
+        "Inbound call in memory, SQLite: RSA alone / call",
+        ratios(costs.rsa, costs.sqlite),
+        part,
+      );
       bench.add("inbound-call.rsa-ms", "RSA of a call", costs.rsa, { unit: "ms" });
-      bench.add("inbound-call.memory-ms", "A call, memory store", costs.memory, { unit: "ms" });
-      bench.add("inbound-call.sqlite-ms", "A call, SQLite", costs.sqlite, { unit: "ms" });
+      bench.add("inbound-call.memory-ms", "Inbound call in memory", costs.memory, { unit: "ms" });
+      bench.add("inbound-call.sqlite-ms", "Inbound call in memory, SQLite", costs.sqlite, { unit: "ms" });
       for (const size of LARGER) await bySize(size, bench);
     } finally {
       await memory.close();
@@ -66,9 +71,14 @@ async function bySize(size: number, bench: Bench): Promise<void> {
       { rounds: bench.either(12, 4), warmUp: 2 },
     );
     const name = sizeName(size);
-    bench.add(`inbound-call.${name.replace(" ", "").toLowerCase()}-ms`, `A call, ${name} each way`, call, {
-      unit: "ms",
-    });
+    bench.add(
+      `inbound-call.${name.replace(" ", "").toLowerCase()}-ms`,
+      `Inbound call in memory, ${name} each way`,
+      call,
+      {
+        unit: "ms",
+      },
+    );
   } finally {
     await server.close();
   }

@@ -46,7 +46,7 @@ export const manyPeers: Suite = {
           const id = peers === MANY ? `many-peers.${store}` : `many-peers.${store}-${peers}`;
           bench.add(
             id,
-            `${title}: a call among ${peers.toLocaleString("en")} peers / among ${FEW}`,
+            `${title}: call among ${peers.toLocaleString("en")} peers / among ${FEW}`,
             ratios(costs[`${store}-${peers}`] ?? [], few),
             { unit: "×", ...(peers === MANY && { bound: { atMost: 1.1 } }) },
           );

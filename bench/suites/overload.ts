@@ -62,26 +62,29 @@ export const overload: Suite = {
         recoveries.push(recoveryOf(after, NORMAL * median(usual.map(({ ms }) => ms))));
       }
       const ratio = { unit: "×", bound: { atLeast: 0.9 } };
-      bench.add("overload.goodput", "Answered at three times the capacity / at most", goodput, ratio);
-      bench.add("overload.goodput-per-cpu", "The same, for the CPU that the load generator leaves", perCpu, {
+      bench.add("overload.goodput", "Overload: answered at three times the capacity / at most", goodput, ratio);
+      bench.add("overload.goodput-per-cpu", "Overload: the same, for the CPU that the load generator leaves", perCpu, {
         unit: "×",
       });
       bench.add(
         "overload.clear",
-        "Others refused with 503 and Retry-After, none otherwise (1: so)",
+        "Overload: the others refused with 503 and Retry-After (1: all of them)",
         isClear && refused > 0 ? 1 : 0,
         {
           unit: "",
           bound: { atLeast: 1 },
         },
       );
-      bench.add("overload.refusal-p99", "Time to a refusal, p99", refusals, { unit: "ms", bound: { atMost: 200 } });
-      bench.add("overload.recovery", "Time after the overload until calls are as fast as before", recoveries, {
+      bench.add("overload.refusal-p99", "Overload: time to a refusal, p99", refusals, {
+        unit: "ms",
+        bound: { atMost: 200 },
+      });
+      bench.add("overload.recovery", "Overload: time after it until calls are as fast as before", recoveries, {
         unit: "ms",
         bound: { atMost: 1000 },
       });
-      bench.add("overload.offered", "Sent / answered at most", offered, { unit: "×" });
-      bench.add("overload.peak", "Calls a second at most", peaks, { unit: "/s" });
+      bench.add("overload.offered", "Overload: sent / answered at most", offered, { unit: "×" });
+      bench.add("overload.peak", "Overload: calls a second at most", peaks, { unit: "/s" });
     } finally {
       await http.stop();
     }
