@@ -59,12 +59,12 @@ try {
   const published = await request(`${moodle}/mnet/publickey.php`);
   const recipient = await published.body.text();
   const key = await server.ask("ownKey");
-  await toMoodle.ask("aim", { url: `${moodle}/mnet/xmlrpc/server.php`, sender: wwwroot, key, recipient, documents });
+  await toMoodle.ask("aim", { url: `${moodle}/mnet/xmlrpc/server.php`, senders: [wwwroot], key, recipient, documents });
 
   const caller = await makeKey(CALLER);
   await server.ask("know", { wwwroot: CALLER, certificate: caller.certificate });
   const url = `http://127.0.0.1:${port}${new URL(wwwroot).pathname.replace(/\/$/, "")}/mnet/xmlrpc/server.php`;
-  await toOurs.ask("aim", { url, sender: CALLER, key: caller, recipient: certificate, documents });
+  await toOurs.ask("aim", { url, senders: [CALLER], key: caller, recipient: certificate, documents });
 
   const sides = { moodle: newSide(), ours: newSide() };
   const rounds = Number(options.rounds);

@@ -8,7 +8,8 @@ import { quantile } from "../support/statistics.ts";
 /** Who is sent what. */
 export interface Target {
   readonly url: string;
-  readonly sender: string;
+  /** They share the key. */
+  readonly senders: readonly string[];
   readonly key: GeneratedKeyPair;
   readonly recipient: string;
   readonly documents: readonly Uint8Array[];
@@ -16,7 +17,9 @@ export interface Target {
 
 /** What came of many calls. */
 export interface Load {
+  /** That were answered in time. */
   readonly calls: number;
+  readonly sent: number;
   readonly wallMs: number;
   /** Of this process. */
   readonly cpuMs: number;
@@ -37,6 +40,13 @@ export interface Latency {
   readonly max: number;
 }
 
+/** One call of `trickle`; `at` is when it was sent, in milliseconds since the first. */
+export interface Probe {
+  readonly at: number;
+  readonly ms: number;
+  readonly status: number;
+}
+
 /** Addresses behind the proxy, as if peers called from many machines. */
 const ADDRESSES = 32;
 let origin = "";
@@ -45,6 +55,8 @@ let mail: Mailbag | undefined;
 let bodies: Buffer[] = [];
 let clients: Client[] = [];
 let answerLength = 0;
+/** Ends when what an open loop left behind has been answered. */
+let backlog = Promise.resolve();
 const address = (n: number): string => `192.0.2.${1 + (n % ADDRESSES)}`;
 
 /** Sealed beforehand; each is sent once. */
@@ -112,6 +124,7 @@ class Tally {
     const { user, system } = process.cpuUsage(this.#cpu);
     return {
       calls: this.#latencies.length + this.#refusals.length,
+      sent: this.#latencies.length + this.#refusals.length,
       wallMs: performance.now() - this.#started,
       cpuMs: (user + system) / 1000,
       byStatus: this.#byStatus,
@@ -133,7 +146,15 @@ const latencyOf = (values: readonly number[]): Latency => ({
 async function connect(connections: number): Promise<void> {
   await Promise.all(clients.map((client) => client.destroy()));
   clients = Array.from({ length: connections }, () => new Client(origin, { pipelining: 1 }));
+  if (connections < MANY) return;
+  // The kernel keeps a few hundred waiting to be accepted; more at once would wait for its next attempt.
+  const page = path.replace("xmlrpc/server.php", "publickey.php");
+  for (let n = 0; n < clients.length; n += MANY) {
+    const some = clients.slice(n, n + MANY);
+    await Promise.all(some.map(async (client) => (await client.request({ method: "GET", path: page })).body.dump()));
+  }
 }
+const MANY = 100;
 
 const commands = {
   async aim(at: Target) {
@@ -181,19 +202,18 @@ const commands = {
     const started = performance.now();
     const free = [...clients];
     let sent = 0;
-    let open = 0;
-    let allAnswered = (): void => undefined;
+    let answered = 0;
     const send = (client: Client): void => {
       const due = started + (sent * 1000) / perSecond;
       sent += 1;
-      open += 1;
       call(client, sent, (outcome) => {
         tally.add(outcome, performance.now() - due);
-        open -= 1;
+        answered += 1;
         free.push(client);
-        if (open === 0) allAnswered();
+        if (answered === sent) drained();
       });
     };
+    let drained = (): void => undefined;
     for (;;) {
       const elapsed = Math.min(performance.now() - started, forMs);
       while (sent < (elapsed * perSecond) / 1000) {
@@ -204,23 +224,25 @@ const commands = {
       if (elapsed >= forMs) break;
       await sleep(1);
     }
-    // What comes after the time does not count.
+    // What is answered after the time does not count.
     const load = tally.end();
-    if (open > 0) await new Promise<void>((resolve) => (allAnswered = resolve));
-    return load;
+    backlog = answered === sent ? Promise.resolve() : new Promise((resolve) => (drained = resolve));
+    return { ...load, sent };
   },
-  /** One call after the other for so long: when each was sent, and how long it took. */
-  async trickle({ forMs, everyMs }: { readonly forMs: number; readonly everyMs: number }) {
+  /** One call after the other for so long, on a connection of its own: when each was sent, and how long it took. */
+  async trickle({ forMs, everyMs }: { readonly forMs: number; readonly everyMs: number }): Promise<Probe[]> {
     const started = performance.now();
-    const calls: { readonly at: number; readonly ms: number; readonly status: number }[] = [];
-    const [client] = clients;
-    for (let n = 0; client && performance.now() - started < forMs; n += 1) {
+    const probes: Probe[] = [];
+    const client = new Client(origin);
+    for (let n = 0; performance.now() - started < forMs; n += 1) {
       const at = performance.now();
       const { status } = await callAsync(client, n);
-      calls.push({ at: at - started, ms: performance.now() - at, status });
+      probes.push({ at: at - started, ms: performance.now() - at, status });
       await sleep(Math.max(0, everyMs - (performance.now() - at)));
     }
-    return calls;
+    await client.destroy();
+    await backlog;
+    return probes;
   },
 };
 /** The program that `new Program<LoadCommands>("load-generator")` starts. */

@@ -67,7 +67,7 @@ export const bigPayloads: Suite = {
       }
       const peaks: number[] = [];
       // A process that has never served a large call: memory that an earlier one left behind would hide the peak.
-      for (let round = 0; round < bench.either(5, 2); round += 1) {
+      for (let round = 0; round < bench.either(5, 1); round += 1) {
         const fresh = await Caller.start(large);
         try {
           peaks.push((await fresh.peakOfOne()) / LARGE);

@@ -21,6 +21,7 @@ export const http: Suite = {
       const contenders = Object.fromEntries([...servers].map(([workers, { round }]) => [String(workers), round]));
       await interleave(contenders, { rounds: bench.either(8, 2), warmUp: 1 });
       report(bench, servers);
+      await halfLoad(bench, servers.get(availableParallelism()) ?? servers.get(2));
     } finally {
       for (const { stop } of servers.values()) await stop();
     }
@@ -34,40 +35,49 @@ function report(bench: Bench, servers: ReadonlyMap<number, MeasuredServer>): voi
   if (!asUsed) return;
   const { workers, costs, loads, rsa } = asUsed;
   const perCall = costs.map(({ cpuMs }, round) => cpuMs / (loads[round]?.calls ?? 0));
-  bench.add("http.server-cpu", `CPU of the server / of RSA, ${workers} workers`, ratios(perCall, rsa), {
+  bench.add("http.server-cpu", `HTTP: CPU of the server / of RSA, ${workers} workers`, ratios(perCall, rsa), {
     unit: "×",
     bound: { atMost: 1.35 },
     aim: 1.2,
   });
-  bench.add("http.scaling", "Calls a second: 2 workers / 1", ratios(rates(2), rates(1)), {
+  bench.add("http.scaling", "HTTP: calls a second, 2 workers / 1", ratios(rates(2), rates(1)), {
     unit: "×",
     bound: { atLeast: 1.5 },
   });
-  bench.add("http.scaling-4", "Calls a second: 4 workers / 1", ratios(rates(4), rates(1)), { unit: "×" });
+  bench.add("http.scaling-4", "HTTP: calls a second, 4 workers / 1", ratios(rates(4), rates(1)), { unit: "×" });
   const delays = (pick: (cost: Cost) => number): number[] => costs.map(pick);
   bench.add(
     "http.event-loop-p99",
-    "Delay of the event loop at saturation, p99 (resolution 1 ms)",
+    "HTTP: delay of the event loop at saturation, p99 (resolution 1 ms)",
     delays(({ eventLoop }) => eventLoop.p99),
     { unit: "ms", bound: { atMost: 10 } },
   );
   bench.add(
     "http.event-loop-max",
-    "Delay of the event loop at saturation, worst",
+    "HTTP: delay of the event loop at saturation, worst",
     delays(({ eventLoop }) => eventLoop.max),
     { unit: "ms" },
   );
   for (const part of ["p50", "p95", "p99"] as const) {
     const values = loads.map(({ latency }) => latency[part]);
-    bench.add(`http.latency-${part}`, `Latency at saturation, ${part}`, values, { unit: "ms" });
+    bench.add(`http.latency-${part}`, `HTTP: latency at saturation, ${part}`, values, { unit: "ms" });
   }
   for (const count of WORKERS) {
-    bench.add(`http.rate-${count}`, `Calls a second, ${count} workers`, rates(count), { unit: "/s" });
+    bench.add(`http.rate-${count}`, `HTTP: calls a second, ${count} workers`, rates(count), { unit: "/s" });
   }
-  bench.add("http.server-cpu-ms", "CPU of the server for a call", perCall, { unit: "ms" });
-  bench.add("http.rsa-cpu-ms", "CPU of the RSA of a call in the same process", rsa, { unit: "ms" });
+  bench.add("http.server-cpu-ms", "HTTP: CPU of the server for a call", perCall, { unit: "ms" });
+  bench.add("http.rsa-cpu-ms", "HTTP: CPU of the RSA of a call in the same process", rsa, { unit: "ms" });
   const generator = loads.map(({ cpuMs, calls }) => cpuMs / calls);
-  bench.add("http.generator-cpu-ms", "CPU of the load generator for a call", generator, { unit: "ms" });
+  bench.add("http.generator-cpu-ms", "HTTP: CPU of the load generator for a call", generator, { unit: "ms" });
+}
+
+/** How long callers wait on a day like any other. */
+async function halfLoad(bench: Bench, server: MeasuredServer | undefined): Promise<void> {
+  if (!server) return;
+  const { latency } = await server.openLoop(median(server.rates) / 2, bench.either(8000, 2000));
+  for (const part of ["p50", "p95", "p99"] as const) {
+    bench.add(`http.half-load-${part}`, `HTTP: latency at half the rate, ${part}`, latency[part], { unit: "ms" });
+  }
 }
 
 /** One server with its load generator; keeps what each round cost. */
@@ -123,6 +133,12 @@ class MeasuredServer {
   #rsaCpu(): Promise<number> {
     const threads = Math.min(this.workers, availableParallelism());
     return this.#http.server.ask("rsa", { threads, calls: 200 });
+  }
+
+  /** So many calls a second. */
+  async openLoop(perSecond: number, forMs: number): Promise<Load> {
+    await this.#http.load.ask("prepare", Math.ceil((perSecond * forMs) / 1000) + 100);
+    return this.#http.load.ask("openLoop", { perSecond, forMs });
   }
 
   readonly stop = (): Promise<void> => this.#http.stop();

@@ -15,41 +15,54 @@ import { memoryStore } from "../../src/stores/memory/memory-store.ts";
 import { openStore } from "../../src/stores/open-store.ts";
 import { interleave, timeOfAsync, type Round } from "../support/interleave.ts";
 import { CALLER, echoCalls, makeKey, peerOf, RPC_PATH, startServer } from "../support/sites.ts";
+import type { Bound } from "../support/figures.ts";
 import { ratios } from "../support/statistics.ts";
 import type { Suite } from "../support/suite.ts";
 
 const FEW = 10;
 const MANY = 100_000;
+const COUNTS = [FEW, 1000, MANY];
+/** Peers that call while others only could. */
+const CALLING = 1000;
 const CALLS_OF_ROUND = 50;
 /** That of an echo has 4.8 KB, a fault less. */
 const SHORTEST_ANSWER = 4096;
 
-/** What a call costs a site that knows everybody: each call is another peer's, each peer has a certificate of its own. */
+/** What a call costs a site that knows everybody. Each peer has a certificate of its own. */
 export const manyPeers: Suite = {
   name: "many-peers",
-  title: "Inbound call of one of 100,000 peers instead of one of 10, one thread, 1 KB each way",
+  title: "Inbound call to a site with 100,000 peers instead of 10, one thread, 1 KB each way",
   async run(bench) {
     const directory = mkdtempSync(join(tmpdir(), "mnet-bench-"));
     const key = await makeKey(CALLER);
-    const sites = {
-      memoryFew: await Site.start(memoryStore(), key, FEW),
-      memoryMany: await Site.start(memoryStore(), key, MANY),
-      sqliteFew: await Site.start(openStore(`sqlite:${join(directory, "few.db")}`), key, FEW),
-      sqliteMany: await Site.start(openStore(`sqlite:${join(directory, "many.db")}`), key, MANY),
-    };
+    const sites: Record<string, Site> = {};
     try {
-      const { memoryFew, memoryMany, sqliteFew, sqliteMany } = await interleave(
-        {
-          memoryFew: sites.memoryFew.round,
-          memoryMany: sites.memoryMany.round,
-          sqliteFew: sites.sqliteFew.round,
-          sqliteMany: sites.sqliteMany.round,
-        },
-        { rounds: bench.either(40, 8), warmUp: bench.either(5, 2) },
-      );
-      const options = { unit: "×", bound: { atMost: 1.1 } };
-      bench.add("many-peers.memory", "Memory store: 100,000 peers / 10 peers", ratios(memoryMany, memoryFew), options);
-      bench.add("many-peers.sqlite", "SQLite: 100,000 peers / 10 peers", ratios(sqliteMany, sqliteFew), options);
+      for (const peers of COUNTS) {
+        sites[`memory-${peers}`] = await Site.start(memoryStore(), key, peers);
+        sites[`sqlite-${peers}`] = await Site.start(openStore(`sqlite:${join(directory, `${peers}.db`)}`), key, peers);
+      }
+      const contenders = Object.entries(sites).flatMap(([name, site]): [string, Round][] => [
+        [name, () => site.callsOfCallers()],
+        ...(site.peers === MANY ? [[`${name}-first`, () => site.firstCalls()] satisfies [string, Round]] : []),
+      ]);
+      const rounds = { rounds: bench.either(40, 6), warmUp: bench.either(5, 2) };
+      const costs = await interleave(Object.fromEntries(contenders), rounds);
+      for (const [store, title] of Object.entries({ memory: "Memory store", sqlite: "SQLite" })) {
+        const few = costs[`${store}-${FEW}`] ?? [];
+        const add = (id: string, what: string, of: string, bound?: Bound): void =>
+          bench.add(
+            `many-peers.${id}`,
+            `${title}: ${what} / among ${FEW}`,
+            ratios(costs[`${store}-${of}`] ?? [], few),
+            {
+              unit: "×",
+              ...(bound && { bound }),
+            },
+          );
+        add(store, "call among 100,000 peers", `${MANY}`, { atMost: 1.1 });
+        add(`${store}-1000`, "call among 1,000 peers", "1000");
+        add(`${store}-first`, "first call of one of 100,000 peers, whose certificate has to be read", `${MANY}-first`);
+      }
     } finally {
       for (const site of Object.values(sites)) await site.close();
       rmSync(directory, { recursive: true, force: true });
@@ -64,15 +77,16 @@ class Site {
   readonly #host: Host;
   readonly #key: KeyPair;
   readonly #recipient: Certificate;
-  readonly #peers: number;
+  readonly peers: number;
   readonly #document = echoCalls(1024, 1)[0] ?? new Uint8Array();
   #calls = 0;
+  #firstCalls = 0;
 
   private constructor(host: Host, key: KeyPair, recipient: Certificate, peers: number) {
     this.#host = host;
     this.#key = key;
     this.#recipient = recipient;
-    this.#peers = peers;
+    this.peers = peers;
   }
 
   static async start(store: Store, key: GeneratedKeyPair, peers: number): Promise<Site> {
@@ -80,22 +94,34 @@ class Site {
     await store.restore(records(key, peers));
     const host = await startServer({ store, workers: 0 });
     const { certificate } = await host.keys.current();
-    return new Site(host, KeyPair.parse(key), Certificate.parse(certificate), peers);
+    const site = new Site(host, KeyPair.parse(key), Certificate.parse(certificate), peers);
+    for (let called = 0; called < Math.min(peers, CALLING); called += CALLS_OF_ROUND) await site.callsOfCallers();
+    return site;
   }
 
-  /** Callers far from each other, each time others. The envelopes are sealed before the time is taken. */
-  readonly round: Round = async () => {
-    const bodies = Array.from({ length: CALLS_OF_ROUND }, () => this.#seal());
+  /** Of the peers that call at all, in turn; they stand far from each other. */
+  callsOfCallers(): Promise<number> {
+    const callers = Math.min(this.peers, CALLING);
+    return this.#call(() => 1 + (this.#calls++ % callers) * Math.floor(this.peers / callers));
+  }
+
+  /** Of others, each for the first time: their numbers are even, those of the callers among 100,000 odd. */
+  firstCalls(): Promise<number> {
+    return this.#call(() => 2 + 40 * this.#firstCalls++);
+  }
+
+  /** The envelopes are sealed before the time is taken. */
+  #call(nextPeer: () => number): Promise<number> {
+    const bodies = Array.from({ length: CALLS_OF_ROUND }, () => this.#seal(wwwrootOf(nextPeer())));
     return timeOfAsync(CALLS_OF_ROUND, async (n) => {
       const body = bodies[n] ?? new Uint8Array();
       const request = { method: "POST", path: RPC_PATH, headers: {}, body, remoteAddress: "127.0.0.1" };
       const answer = await this.#host.handle(request);
       if (answer?.status !== 200 || answer.body.length < SHORTEST_ANSWER) throw new Error("A call was refused.");
     });
-  };
+  }
 
-  #seal(): Buffer {
-    const sender = wwwrootOf(1 + ((this.#calls++ * 7919) % this.#peers));
+  #seal(sender: string): Buffer {
     const signed = signMessage(this.#document, { sender, key: this.#key, timestamp: new Date() });
     return encryptMessage(signed, { sender, recipient: this.#recipient });
   }

@@ -42,10 +42,10 @@ export const outboundCall: Suite = {
         },
         { rounds: bench.either(60, 15), warmUp: bench.either(10, 3) },
       );
-      bench.add("outbound-call.memory", "RSA of both sides alone / call", ratios(costs.rsa, costs.call), {
+      bench.add("outbound-call.memory", "Outbound call, both sides: RSA alone / call", ratios(costs.rsa, costs.call), {
         unit: "of the RSA bound",
       });
-      bench.add("outbound-call.ms", "A call, both sides", costs.call, { unit: "ms" });
+      bench.add("outbound-call.ms", "Outbound call, both sides", costs.call, { unit: "ms" });
     } finally {
       for (const host of hosts.values()) await host.close();
     }

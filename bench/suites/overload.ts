@@ -1,11 +1,14 @@
+import { availableParallelism } from "node:os";
+import type { Probe } from "../programs/load-generator.ts";
 import { HttpServer } from "../support/http-server.ts";
 import { echoCalls } from "../support/sites.ts";
+import { recoveryOf } from "../support/recovery.ts";
 import { median } from "../support/statistics.ts";
 import type { Suite } from "../support/suite.ts";
-import { availableParallelism } from "node:os";
 
 const SATURATING = 32;
-const CONNECTIONS = 256;
+/** As many as callers who do not wait for each other need. */
+const CONNECTIONS = 3000;
 const OVERLOAD = 3;
 /** A call after the overload is back to normal if it takes at most so many times what it took before. */
 const NORMAL = 2;
@@ -20,6 +23,7 @@ export const overload: Suite = {
     try {
       await http.connect(SATURATING);
       const peaks: number[] = [];
+      const offered: number[] = [];
       const goodput: number[] = [];
       const perCpu: number[] = [];
       const refusals: number[] = [];
@@ -36,15 +40,17 @@ export const overload: Suite = {
         // The first round warms up.
         if (round < 0) continue;
 
-        await http.connect(CONNECTIONS);
         const forMs = bench.either(5000, 2000);
         const perSecond = peakRate * OVERLOAD;
         await load.ask("prepare", Math.ceil((perSecond * forMs) / 1000) + 1000);
+        // Last, because the server closes connections that are not used for some seconds.
+        await load.ask("connect", CONNECTIONS);
         const over = await load.ask("openLoop", { perSecond, forMs });
         const after = await trickle(http, 3000);
         const answered = over.byStatus["200"] ?? 0;
         const rate = (answered / over.wallMs) * 1000;
         peaks.push(peakRate);
+        offered.push((over.sent / over.wallMs) * (1000 / peakRate));
         goodput.push(rate / peakRate);
         // Refusing and being refused both take CPU; that of the load generator is not the server's to use.
         const share = (cpuMs: number, wallMs: number): number => availableParallelism() - cpuMs / wallMs;
@@ -53,42 +59,40 @@ export const overload: Suite = {
         isClear &&= over.saysWhen && Object.keys(others).length === 0 && over.odd === 0;
         refused += clear;
         refusals.push(over.refusal.p99);
-        const normal = NORMAL * median(usual.map(({ ms }) => ms));
-        // From when on every call is as fast as it was.
-        const lastSlow = after.findLast(({ ms, status }) => status !== 200 || ms > Math.max(normal, 20));
-        recoveries.push(lastSlow ? lastSlow.at + lastSlow.ms : 0);
+        recoveries.push(recoveryOf(after, NORMAL * median(usual.map(({ ms }) => ms))));
       }
       const ratio = { unit: "×", bound: { atLeast: 0.9 } };
-      bench.add("overload.goodput", "Answered at three times the capacity / at most", goodput, ratio);
-      bench.add("overload.goodput-per-cpu", "The same, for the CPU that the load generator leaves", perCpu, {
+      bench.add("overload.goodput", "Overload: answered at three times the capacity / at most", goodput, ratio);
+      bench.add("overload.goodput-per-cpu", "Overload: the same, for the CPU that the load generator leaves", perCpu, {
         unit: "×",
       });
       bench.add(
         "overload.clear",
-        "Others refused with 503 and Retry-After, none otherwise (1: so)",
+        "Overload: the others refused with 503 and Retry-After (1: all of them)",
         isClear && refused > 0 ? 1 : 0,
         {
           unit: "",
           bound: { atLeast: 1 },
         },
       );
-      bench.add("overload.refusal-p99", "Time to a refusal, p99", refusals, { unit: "ms", bound: { atMost: 200 } });
-      bench.add("overload.recovery", "Time after the overload until calls are as fast as before", recoveries, {
+      bench.add("overload.refusal-p99", "Overload: time to a refusal, p99", refusals, {
+        unit: "ms",
+        bound: { atMost: 200 },
+      });
+      bench.add("overload.recovery", "Overload: time after it until calls are as fast as before", recoveries, {
         unit: "ms",
         bound: { atMost: 1000 },
       });
-      bench.add("overload.peak", "Calls a second at most", peaks, { unit: "/s" });
+      bench.add("overload.offered", "Overload: sent / answered at most", offered, { unit: "×" });
+      bench.add("overload.peak", "Overload: calls a second at most", peaks, { unit: "/s" });
     } finally {
       await http.stop();
     }
   },
 };
 
-/** Calls one after the other on an idle server. */
-async function trickle(
-  { load }: HttpServer,
-  forMs: number,
-): Promise<readonly { readonly at: number; readonly ms: number; readonly status: number }[]> {
+/** Calls one after the other. */
+async function trickle({ load }: HttpServer, forMs: number): Promise<readonly Probe[]> {
   const everyMs = 20;
   await load.ask("prepare", forMs / everyMs + 10);
   return load.ask("trickle", { forMs, everyMs });

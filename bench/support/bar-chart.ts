@@ -18,9 +18,9 @@ export interface Bar {
   readonly kind: "ours" | "other" | "bad";
 }
 
-const WIDTH = 860;
+const WIDTH = 960;
 const MARGIN = 16;
-const LABELS = 330;
+const LABELS = 410;
 const TEXTS = 130;
 const HEAD = 46;
 const ROW = 26;
@@ -55,18 +55,18 @@ export function barChartSvg({ title, description, bars, mark }: BarChart): strin
 <style>${STYLE}</style>
 <rect class="page" width="${WIDTH}" height="${height}" rx="6"/>
 <text class="heading" x="${MARGIN}" y="27">${escapeXml(title)}</text>
-${[...rows, ...(line ?? [])].join("\n")}
+${[...(line ?? []), ...rows].join("\n")}
 </svg>
 `;
 }
 
 const STYLE = `
-text { font: 13px system-ui, sans-serif; fill: #1f2328 }
+text { font: 13px system-ui, sans-serif; fill: #1f2328; paint-order: stroke; stroke: #ffffff; stroke-width: 3px }
 .heading { font-size: 15px; font-weight: 600 } .label { text-anchor: end } .mark { text-anchor: middle; font-size: 12px }
 .page { fill: #ffffff } line { stroke: #1f2328; stroke-width: 1.5; stroke-dasharray: 4 3 }
 .ours { fill: #2563b0 } .other { fill: #b6bdc6 } .bad { fill: #c2410c }
 @media (prefers-color-scheme: dark) {
-  text { fill: #e6edf3 } .page { fill: #14171c } line { stroke: #e6edf3 }
+  text { fill: #e6edf3; stroke: #14171c } .page { fill: #14171c } line { stroke: #e6edf3 }
   .ours { fill: #6ea8f0 } .other { fill: #59616b } .bad { fill: #f0883e }
 }
 `;

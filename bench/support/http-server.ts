@@ -2,7 +2,7 @@ import type { GeneratedKeyPair } from "../../src/keys/generate-key-pair.ts";
 import type { LoadCommands, Target } from "../programs/load-generator.ts";
 import type { ServerCommands, ServerOptions } from "../programs/server.ts";
 import { Program } from "./processes.ts";
-import { CALLER, makeKey, RPC_PATH } from "./sites.ts";
+import { CALLERS, makeKey, RPC_PATH } from "./sites.ts";
 
 /** A server in a process of its own, and in another one those who call it. */
 export class HttpServer {
@@ -21,10 +21,10 @@ export class HttpServer {
     const { documents, ...serverOptions } = options;
     const server = new Program<ServerCommands>("server", { nodeFlags: ["--expose-gc"] });
     const load = new Program<LoadCommands>("load-generator");
-    const key: GeneratedKeyPair = await makeKey(CALLER);
+    const key: GeneratedKeyPair = await makeKey("https://callers.example");
     const { port, certificate } = await server.ask("start", serverOptions);
-    await server.ask("know", { wwwroot: CALLER, certificate: key.certificate });
-    const target = { url: `http://127.0.0.1:${port}${RPC_PATH}`, sender: CALLER, key, recipient: certificate };
+    for (const wwwroot of CALLERS) await server.ask("know", { wwwroot, certificate: key.certificate });
+    const target = { url: `http://127.0.0.1:${port}${RPC_PATH}`, senders: CALLERS, key, recipient: certificate };
     if (documents) await load.ask("aim", { ...target, documents });
     return new HttpServer(server, load, target);
   }

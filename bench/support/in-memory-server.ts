@@ -29,7 +29,7 @@ export class InMemoryServer {
     const key = await makeKey(CALLER);
     await options.store.peers.insert(peerOf(CALLER, key.certificate));
     const { certificate } = await host.keys.current();
-    const server = new InMemoryServer(host, new Mailbag({ sender: CALLER, key, recipient: certificate, documents }));
+    const server = new InMemoryServer(host, new Mailbag({ senders: [CALLER], key, recipient: certificate, documents }));
     const { body } = await server.#handle(server.mail.seal());
     await requireResult(body, key, certificate);
     server.#answerLength = body.length;

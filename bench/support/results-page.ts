@@ -34,6 +34,8 @@ const spreadOf = ({ spread }: Figure): string =>
 /** How far a figure is within its bound: 1 is at the bound, 2 twice as good. */
 export function marginOf({ value, bound }: Figure): number {
   if (bound === undefined) return NaN;
+  // JSON has null for what is no number.
+  if (!Number.isFinite(value)) return 0;
   return "atLeast" in bound ? value / bound.atLeast : bound.atMost / value;
 }
 
@@ -101,7 +103,7 @@ export function chartsOf(results: Results, moodle: BesideMoodle | undefined): Re
 }
 
 const LONGEST_MARGIN = 4;
-const LONGEST_LABEL = 50;
+const LONGEST_LABEL = 60;
 const shorten = (text: string): string =>
   text.length <= LONGEST_LABEL ? text : `${text.slice(0, LONGEST_LABEL - 1).trimEnd()}…`;
 

@@ -111,6 +111,7 @@ describe("the page of results", () => {
     expect(margin(8, { atLeast: 4 })).toBe(2);
     expect(margin(4, { atMost: 8 })).toBe(2);
     expect(margin(16, { atMost: 8 })).toBe(0.5);
+    expect(margin(NaN, { atMost: 8 })).toBe(0);
   });
 
   test("results stand between their marks, and nothing else changes", () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { interleave, timeOf, timeOfAsync } from "../../bench/support/interleave.ts";
 import { ticksOf } from "../../bench/support/process-cpu.ts";
+import { recoveryOf } from "../../bench/support/recovery.ts";
 import { median, quantile, ratios, summarize } from "../../bench/support/statistics.ts";
 
 describe("statistics", () => {
@@ -54,6 +55,29 @@ describe("interleave", () => {
     expect(timeOf(3, (n) => numbers.push(n))).toBeGreaterThanOrEqual(0);
     expect(await timeOfAsync(2, async (n) => numbers.push(n))).toBeGreaterThanOrEqual(0);
     expect(numbers).toEqual([0, 1, 2, 0, 1]);
+  });
+});
+
+describe("recovery", () => {
+  /** Every 20 ms a call; those that are named take 50 ms. */
+  const probes = (slow: readonly number[], status = 200) =>
+    Array.from({ length: 30 }, (_, n) => ({ at: n * 20, ms: slow.includes(n) ? 50 : 2, status }));
+
+  test("it is when most calls of a row are fast again; one that is slow by chance is no overload", () => {
+    expect(recoveryOf(probes([]), 4)).toBe(0);
+    expect(recoveryOf(probes([12]), 4)).toBe(0);
+    expect(recoveryOf(probes([0]), 4)).toBe(20);
+    expect(recoveryOf(probes([0, 1, 2, 3, 4, 5, 6, 7]), 4)).toBe(160);
+  });
+
+  test("a refused call is not fast, however soon it is refused", () => {
+    const [, ...others] = probes([]);
+    expect(recoveryOf([{ at: 0, ms: 1, status: 503 }, ...others], 4)).toBe(20);
+    expect(recoveryOf(probes([], 503), 4)).toBe(Infinity);
+  });
+
+  test("too few calls show nothing", () => {
+    expect(recoveryOf(probes([]).slice(0, 9), 4)).toBe(Infinity);
   });
 });
 
