@@ -3,7 +3,8 @@ import type { MnetEvent } from "../src/core/events.ts";
 import { defineService } from "../src/host/define-service.ts";
 import type { Host } from "../src/host/host.ts";
 import { t } from "../src/host/wire-type.ts";
-import { DEFAULT_KEY_POLICY, KeyRing } from "../src/keys/key-ring.ts";
+import { DEFAULT_KEY_POLICY } from "../src/keys/key-policy.ts";
+import { KeyRing } from "../src/keys/key-ring.ts";
 import { memoryStore } from "../src/stores/memory/memory-store.ts";
 import { testNetwork } from "../src/testing/test-network.ts";
 
