@@ -20,6 +20,13 @@ import {
   wrap,
   type KeyedSite,
 } from "../support/hosts.ts";
+import {
+  keyOf,
+  keysOf,
+  recordedReceiver,
+  recordedRequest,
+  type RecordedRequest,
+} from "../support/recorded-exchange.ts";
 import { watchedNetwork, type WatchedHost, type WatchedNetwork } from "../support/watched-network.ts";
 
 const DAY = 86_400_000;
@@ -418,6 +425,61 @@ describe("what is shown to whom", () => {
     await a.peers.remove(await peerOf(a, b));
     expect(await shownTo(a, b.wwwroot)).toBe(await shared(a));
   });
+});
+
+describe("a stock Moodle", () => {
+  const opened = ({ request: { bodyBase64 } }: RecordedRequest): Buffer => Buffer.from(bodyBase64 ?? "", "base64");
+
+  test("SEC-032 names itself in its key swap, so it is shown its own key", async () => {
+    const swap = recordedRequest("moodle-4.5", "001-keyswap-a-to-b");
+    const { host } = await recordedReceiver(swap);
+    await using _ = host;
+    const moodle = await host.peers.get(swap.from!);
+    const shows = async (): Promise<string> => {
+      const answer = openAnswer(await post(host, opened(swap)));
+      return Certificate.parse(summary(answer).value as string).fingerprint;
+    };
+    expect(await shows()).toBe(await shared(host));
+    await host.peers.set(moodle, { keyPair: "own" });
+    const shown = await shows();
+    expect(shown).not.toBe(await shared(host));
+    expect(shown).toBe((await host.keys.current(moodle)).fingerprint);
+    // That is what it compares with the key that it has, and why it asks further (spec 7.5).
+    expect((await host.keys.current(moodle)).peer).toBe(moodle.id);
+  });
+
+  test.each(["063-refresh_log", "161-rotation-2-a-rotated-b-calls-with-old-key"])(
+    "SEC-032 MNET-080 that calls with the shared key is told its own, which that key has signed: %s",
+    async (name) => {
+      const call = recordedRequest("moodle-4.5", name);
+      const { host, events } = await recordedReceiver(call);
+      await using _ = host;
+      const moodle = await host.peers.get(call.from!);
+      await host.peers.set(moodle, { keyPair: "own" });
+      const openedWith = keysOf(call, call.to).find((key) => {
+        const envelope = readEnvelope(opened(call));
+        if (envelope.kind !== "encrypted") return false;
+        try {
+          return decryptMessage(envelope.message, [key]).openedWith === key;
+        } catch {
+          return false;
+        }
+      })!;
+      const theirs = keyOf(call, call.from!);
+      const answer = openAnswer(await post(host, opened(call)), { key: theirs });
+      expect(summary(answer)).toMatchObject({ fault: 7025 });
+      expect(isSignedBy(answer, openedWith)).toBe(true);
+      const own = Certificate.parse((await host.keys.current(moodle)).certificate);
+      expect(answer.decoded).toMatchObject({ faultString: own.pem });
+      expect(events.filter(({ type }) => type === "call.served")).toEqual([]);
+      // And repeats it with the new one.
+      const from = { wwwroot: moodle.wwwroot, key: theirs, certificate: theirs.certificate, privateKeyPem: "" };
+      const again = wrap(encodeCall(LIST, []), { from, to: { certificate: own } });
+      const reply = openAnswer(await post(host, again), from);
+      expect(summary(reply)).toEqual({ form: "signed and encrypted", value: [] });
+      expect(isSignedBy(reply, { certificate: own })).toBe(true);
+    },
+  );
 });
 
 describe("several processes of one site", () => {
