@@ -102,9 +102,9 @@ export function createKeys({
   return {
     async current(ref) {
       const peer = ref && (await directory.get(ref.id));
-      const { certificate } = (await ring.active(peer)).current;
-      const owner = await ring.ownerOf(certificate.fingerprint);
-      return { ...peerKey(certificate), state: "current", ...(owner !== undefined && { peer: owner }) };
+      const { current } = await ring.active(peer);
+      const isOwn = peer && current !== (await ring.active()).current;
+      return { ...peerKey(current.certificate), state: "current", ...(isOwn && { peer: peer.id }) };
     },
     all: () => ring.all(),
     rewrap: () => ring.rewrap(),

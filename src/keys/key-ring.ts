@@ -147,7 +147,11 @@ export class KeyRing {
   async #ownKeys(lineage: KeyLineage, peer: KeyUser, shared: UsableKeys, ageMs: number): Promise<LineageKeys> {
     if (peer.settings.keyPair === "own") return lineage.active(ageMs, shared.madeAt);
     const own = await lineage.present(ageMs);
-    return isUsable(own) && shared.madeAt > own.madeAt ? lineage.retire(own.current.certificate.fingerprint) : own;
+    if (!isUsable(own)) return own;
+    return shared.madeAt > own.madeAt
+      ? lineage.retire(own.current.certificate.fingerprint)
+      : // None is used when it has expired: what was sealed for it is not remembered any more (SEC-033).
+        lineage.active(ageMs, shared.madeAt);
   }
 
   /** Those that may still be in use: rotations do not push them out any more. */

@@ -232,6 +232,22 @@ describe("from one key to the other", () => {
     expect(current(await back.ring.active())).toBe(shared);
   });
 
+  it("SEC-032 SEC-033 an own key that waits for a newer shared one is not used when it has expired", async () => {
+    const store = fakeKeyStore();
+    const clock = fakeClock();
+    // The shared one lives longer: the policy was another when it was made.
+    const shared = current(await makeRing({ store, clock, policy: { lifetimeMs: 365 * DAY } }).ring.active());
+    const { ring } = makeRing({ store, clock });
+    const first = current(await ring.active(peer(1, "own")));
+    await clock.advance(28 * DAY - 5000);
+    expect(current(await ring.active(peer(1, "shared")))).toBe(first);
+    await clock.advance(5000);
+    const keys = await ring.active(peer(1, "shared"));
+    expect([shared, first]).not.toContain(current(keys));
+    expect(openers(keys)).toContain(first);
+    expect(current(await ring.active())).toBe(shared);
+  });
+
   it("SEC-032 keys that were given up long ago open nothing", async () => {
     const { ring, clock } = makeRing();
     await ring.active(peer(1, "own"));
