@@ -3,7 +3,8 @@ import type { MnetEvent } from "../src/core/events.ts";
 import { defineService } from "../src/host/define-service.ts";
 import type { Host } from "../src/host/host.ts";
 import { t } from "../src/host/wire-type.ts";
-import { DEFAULT_KEY_POLICY, KeyRing } from "../src/keys/key-ring.ts";
+import { DEFAULT_KEY_POLICY } from "../src/keys/key-policy.ts";
+import { KeyRing } from "../src/keys/key-ring.ts";
 import { memoryStore } from "../src/stores/memory/memory-store.ts";
 import { testNetwork } from "../src/testing/test-network.ts";
 
@@ -16,6 +17,8 @@ export interface SoakOptions {
   readonly seed: number;
   /** Default 4. */
   readonly hosts?: number;
+  /** Before a rotation, a peer gets a key of its own, or shares again (SEC-032). Default `false`. */
+  readonly keyPairs?: boolean;
   readonly progress?: (counts: SoakCounts) => void;
 }
 
@@ -29,7 +32,9 @@ export interface SoakCounts {
   /** Calls of which nobody knows that were executed. */
   unknown: number;
   rotations: number;
-  /** Of those: by another process of the site, which tells nobody. */
+  /** Peers that got a key of their own, each time. */
+  ownKeys: number;
+  /** Of the rotations: by another process of the site, which tells nobody. */
   silent: number;
   /** Of those: while calls were under way. */
   concurrent: number;
@@ -71,6 +76,7 @@ export async function runSoak({
   rotations,
   seed,
   hosts: count = 4,
+  keyPairs = false,
   progress,
 }: SoakOptions): Promise<SoakCounts> {
   const random = randomFrom(seed);
@@ -82,6 +88,7 @@ export async function runSoak({
     twice: 0,
     unknown: 0,
     rotations: 0,
+    ownKeys: 0,
     silent: 0,
     concurrent: 0,
     rekeys: 0,
@@ -100,8 +107,9 @@ export async function runSoak({
   });
 
   const network = testNetwork();
-  const observer = ({ type }: { readonly type: MnetEvent["type"] }): void => {
-    if (type === "key.rotated") counts.rotations += 1;
+  const observer = ({ type, peer }: Pick<MnetEvent, "type" | "peer">): void => {
+    if (type === "key.rotated" && !peer) counts.rotations += 1;
+    if (type === "key.created" && peer) counts.ownKeys += 1;
     if (type === "peer.key-changed") counts.rekeys += 1;
     if (type === "call.retried") counts.retries += 1;
     if (type === "call.refused") counts.refusals += 1;
@@ -188,6 +196,14 @@ export async function runSoak({
     await site.ring.rotate();
   };
 
+  const changeOver = async (): Promise<void> => {
+    for (let n = 0; n < count; n += 1) {
+      const { from, to } = random.of(directions);
+      const keyPair = random.below(3) === 0 ? "shared" : "own";
+      await from.host.peers.set(await from.host.peers.get(to.host.wwwroot), { keyPair });
+    }
+  };
+
   while (last < calls) {
     await batch(1 + random.below(BATCH));
     // Spread over the whole run.
@@ -196,6 +212,7 @@ export async function runSoak({
       const chosen = sites.filter(() => random.below(count) === 0);
       if (chosen.length === 0) chosen.push(random.of(sites));
       for (const site of chosen) await remind(site);
+      if (keyPairs) await changeOver();
       const rotating = { isOver: false };
       const rotated = Promise.all(chosen.map(rotate)).finally(() => (rotating.isOver = true));
       if (random.below(3) === 0) {

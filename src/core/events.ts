@@ -74,9 +74,9 @@ export interface EventMap {
   "peer.profile": { profile: SecureProfileName };
   /** A peer's certificate is about to expire, or has (then `daysLeft` is negative). */
   "peer.key-expiring": { notAfter: Date; daysLeft: number };
-  /** We have our first key. */
+  /** We have our first key; with `peer`, the first that is only for that peer. */
   "key.created": { fingerprint: Fingerprint };
-  /** We have a new key; the old one opens late messages. */
+  /** We have a new key; the old one opens late messages. With `peer`, one that is only for that peer. */
   "key.rotated": { from: Fingerprint; to: Fingerprint };
   /** So many of our private keys are stored encrypted with another key than before, or no longer plain (SEC-051). */
   "key.rewrapped": { keys: number };

@@ -5,6 +5,7 @@ import { referenceTo } from "../core/peer-snapshot.ts";
 import { encryptMessage } from "../envelope/encrypted-message.ts";
 import { signingMessage } from "../envelope/signed-message.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
+import type { PeerRecord } from "../peer/peer-store.ts";
 import { sealSecure } from "../secure/seal-secure.ts";
 import { encodeResult } from "../xmlrpc/encode.ts";
 import { encodeFault } from "../xmlrpc/fault.ts";
@@ -40,10 +41,18 @@ export class Answers {
     return encryptTo ? encryptMessage(signed, { sender, recipient: encryptTo, random }) : signed;
   }
 
-  /** Our certificate is public: whoever asks gets it, wrapped as the request was (MNET-095). Nothing is stored. */
-  async keyswap(wrapping: Wrapping, { client: { address: remoteAddress } }: RequestContext): Promise<Uint8Array> {
+  /**
+   * Our certificate is public: whoever asks gets it, wrapped as the request was (MNET-095). Nothing is stored.
+   *
+   * @param peer whom the request says that it is from; it may have a key of its own.
+   */
+  async keyswap(
+    wrapping: Wrapping,
+    { client: { address: remoteAddress } }: RequestContext,
+    peer: PeerRecord | undefined,
+  ): Promise<Uint8Array> {
     // A peer asks because it doubts the key that it has.
-    const { current } = await this.#options.keys.recent();
+    const { current } = await this.#options.keys.recent(peer);
     this.#options.emit({
       type: "keyswap.answered",
       level: "debug",

@@ -6,7 +6,7 @@ import type { Observer } from "../core/events.ts";
 import type { Wwwroot } from "../core/ids.ts";
 import { DEFAULT_LIMITS, type Limits } from "../core/limits.ts";
 import { Secret } from "../core/secret.ts";
-import { DEFAULT_KEY_POLICY, type KeyPolicy } from "../keys/key-ring.ts";
+import { DEFAULT_KEY_POLICY, type KeyPolicy } from "../keys/key-policy.ts";
 import type { KeyWrapper } from "../keys/key-wrapper.ts";
 import { KeyWrapping } from "../keys/key-wrapping.ts";
 import { PEER_SETTINGS } from "../peer/check-options.ts";

@@ -17,6 +17,7 @@ import { KeyRefresh } from "../peer/key-refresh.ts";
 import { NewKeyNotices } from "../peer/new-key-notices.ts";
 import { PeerClient } from "../peer/peer-client.ts";
 import { PeerDirectory } from "../peer/peer-directory.ts";
+import type { PeerRecord } from "../peer/peer-store.ts";
 import { ProfileNegotiation } from "../peer/profile-negotiation.ts";
 import { ProfileProofs } from "../peer/profile-proofs.ts";
 import { ReplayGuard } from "../peer/replay-guard.ts";
@@ -220,7 +221,8 @@ export async function startHost(
     clock,
     emit,
   });
-  const ownCertificate = async (): Promise<string> => (await keys.active()).current.certificate.pem;
+  const ownCertificate = async (peer?: PeerRecord): Promise<string> =>
+    (await keys.active(peer)).current.certificate.pem;
   const peerStore = withEffectiveSettings(store.peers, peerDefaults);
   const directory = new PeerDirectory({
     store: peerStore,
@@ -309,7 +311,7 @@ export async function startHost(
           sessions: store.sessions,
         },
         clock,
-        configuration.keys.generations,
+        configuration.keys,
       ),
       { name: "warn-of-expiring-keys", run: (signal) => keyExpiry.warn(signal) },
       { name: "retry-proofs", run: async (signal) => (enabled ? strangers?.retryProofs(signal) : undefined) },
@@ -357,7 +359,7 @@ export async function startHost(
     clients: configuration.clients,
     bodies: new BodyReader({ clock, maxBytes: limits.requestBytes, isKnown: budget.isKnown.bind(budget) }),
     throttled,
-    ownCertificate,
+    ownCertificate: () => ownCertificate(),
     pages: attachments.flatMap(({ pages = [] }) => pages),
   });
 
@@ -499,7 +501,7 @@ export async function startHost(
     name,
     peers,
     keys: {
-      current: () => work.withStore(() => ownKeys.current()),
+      current: (peer) => work.withStore(() => ownKeys.current(peer)),
       all: () => work.withStore(() => ownKeys.all()),
       async rotate(options) {
         requireEnabled();

@@ -1,6 +1,6 @@
 import { MnetError, RemoteFault, StoreError, TransportError, type AnyMnetError } from "../core/errors.ts";
 import type { Fingerprint } from "../core/ids.ts";
-import type { Peer } from "../core/peer-snapshot.ts";
+import type { Peer, PeerRef } from "../core/peer-snapshot.ts";
 import type { KeyRing, OwnKey } from "../keys/key-ring.ts";
 import { peerKey } from "../keys/peer-key.ts";
 import type { PeerClient } from "../peer/peer-client.ts";
@@ -17,6 +17,8 @@ export interface RotationOutcome {
    * - `"unreachable"`: it did not answer; it will be told with its next call, if that comes while the old key is kept.
    */
   readonly outcome: "knows" | "will-learn" | "must-act" | "unreachable";
+  /** With a rotation of a peer's own key (`keyPair: "own"`): that one, before and after. */
+  readonly ownKey?: { readonly from?: Fingerprint; readonly to: Fingerprint };
   /** With `"must-act"` and `"unreachable"`: what happened. */
   readonly error?: AnyMnetError;
 }
@@ -24,23 +26,23 @@ export interface RotationOutcome {
 /** What became of a rotation, or would. */
 export interface RotationReport {
   readonly dryRun: boolean;
-  /** The key before. */
+  /** The shared key before; where a peer's own was revoked, that peer's. */
   readonly from: Fingerprint;
   /** The key after. Absent in a dry run. */
   readonly to?: Fingerprint;
-  /** Every active peer. */
+  /** Every active peer that had to be told. */
   readonly peers: readonly RotationOutcome[];
 }
 
 /** Our own keys. */
 export interface Keys {
-  /** The one that signs. */
-  current(): Promise<OwnKey>;
+  /** The one that signs; with a peer, what that peer gets, which may be its own. Throws `MNET_PEER_UNKNOWN`. */
+  current(peer?: PeerRef): Promise<OwnKey>;
   /** Newest first, archived and revoked ones included. */
   all(): Promise<readonly OwnKey[]>;
   /**
-   * Makes a new key, archives the old one and tells every active peer by a call. `dryRun` changes nothing: it makes the
-   * same call with the present key and says what each peer would see.
+   * Makes a new key, archives the old one and tells every active peer by a call; a peer that has its own gets a new own one.
+   * `dryRun` changes nothing: it makes the same call with the present key and says what each peer would see.
    */
   rotate(options?: {
     readonly dryRun?: boolean | undefined;
@@ -68,8 +70,8 @@ export interface Keys {
 /** `Keys`, and what the host does with them by itself. */
 export interface KeyAdministration extends Keys {
   /**
-   * Rotates as `rotate` does if the key is due (SEC-049). Of several processes that do this at once, one rotates and tells
-   * the peers.
+   * Rotates as `rotate` does the keys that are due (SEC-049), and lets peers change over to a key of their own, or back. Of
+   * several processes that do this at once, one rotates and tells the peers.
    *
    * @returns whether it was this one.
    */
@@ -98,9 +100,11 @@ export function createKeys({
   callsPeers,
 }: KeyAdministrationOptions): KeyAdministration {
   return {
-    async current() {
-      const { certificate } = (await ring.active()).current;
-      return { ...peerKey(certificate), state: "current" };
+    async current(ref) {
+      const peer = ref && (await directory.get(ref.id));
+      const { current } = await ring.active(peer);
+      const isOwn = peer && current !== (await ring.active()).current;
+      return { ...peerKey(current.certificate), state: "current", ...(isOwn && { peer: peer.id }) };
     },
     all: () => ring.all(),
     rewrap: () => ring.rewrap(),
@@ -112,33 +116,62 @@ export function createKeys({
         return { dryRun, from, peers: await askAll("will-learn", signal) };
       }
       const { from, to } = await ring.rotate();
-      return { dryRun, from, to, peers: await askAll("knows", signal) };
+      return {
+        dryRun,
+        from,
+        to,
+        peers: await eachPeer(async (peer) => {
+          const ownKey = await ring.rotateOwn(peer);
+          return { ...(await ask(peer, "knows", signal)), ...(ownKey && { ownKey }) };
+        }),
+      };
     },
 
     async rotateIfDue(signal) {
-      const isOurs = await ring.rotateIfDue();
-      if (isOurs) await askAll("knows", signal);
+      const isShared = await ring.rotateIfDue();
+      let isOurs = isShared;
+      const active = new Set<PeerRecord["id"]>();
+      await eachPeer(async (peer) => {
+        signal.throwIfAborted();
+        active.add(peer.id);
+        const isOwn = await ring.rotateOwnIfDue(peer);
+        if (isOwn) isOurs = true;
+        return isOwn || isShared ? ask(peer, "knows", signal) : undefined;
+      });
+      for (const id of await ring.owners()) {
+        const peer = active.has(id) ? undefined : await store.find(id);
+        if (peer?.state === "deleted") await ring.retireExpired(peer);
+      }
       return isOurs;
     },
 
     async revoke(fingerprint, { reason, signal }) {
-      const from = (await ring.active()).current.certificate.fingerprint;
-      await ring.revoke(fingerprint, reason);
-      const to = (await ring.active()).current.certificate.fingerprint;
-      return { dryRun: false, from, to, peers: to === from || !callsPeers ? [] : await askAll("knows", signal) };
+      const id = await ring.ownerOf(fingerprint);
+      const owner = id && (await store.find(id));
+      const from = (await ring.active(owner)).current.certificate.fingerprint;
+      await ring.revoke(fingerprint, reason, owner);
+      const to = (await ring.active(owner)).current.certificate.fingerprint;
+      if (to === from || !callsPeers) return { dryRun: false, from, to, peers: [] };
+      const peers = owner ? [await ask(owner, "knows", signal)] : await askAll("knows", signal);
+      return { dryRun: false, from, to, peers };
     },
   };
 
   /** A signed call to every active peer: a Moodle that cannot verify it asks back and learns our key there and then (spec 7.5). */
-  async function askAll(
-    success: RotationOutcome["outcome"],
-    signal: AbortSignal | undefined,
+  function askAll(success: RotationOutcome["outcome"], signal: AbortSignal | undefined): Promise<RotationOutcome[]> {
+    return eachPeer((peer) => ask(peer, success, signal));
+  }
+
+  /** Some at a time. */
+  async function eachPeer(
+    work: (peer: PeerRecord) => Promise<RotationOutcome | undefined>,
   ): Promise<RotationOutcome[]> {
     const outcomes: RotationOutcome[] = [];
     const waiting = everyPeer(store, { state: "active" })[Symbol.asyncIterator]();
     const worker = async (): Promise<void> => {
       for (let next = await waiting.next(); !next.done; next = await waiting.next()) {
-        outcomes.push(await ask(next.value, success, signal));
+        const outcome = await work(next.value);
+        if (outcome) outcomes.push(outcome);
       }
     };
     await Promise.all(Array.from({ length: CONCURRENCY }, worker));

@@ -3,11 +3,12 @@ import type { Background } from "../core/background.ts";
 import type { Clock } from "../core/clock.ts";
 import { ConfigError, MnetError, type AnyMnetError } from "../core/errors.ts";
 import type { Emit } from "../core/events.ts";
+import type { KeyPolicy } from "../keys/key-policy.ts";
 import type { Store } from "./store.ts";
 
 /** What the periodic work did. */
 export interface MaintenanceReport {
-  /** This process has replaced our key, because it was due (SEC-049), and told the peers. */
+  /** This process has replaced our key, because it was due (SEC-049), or one that is a peer's own, and told the peers. */
   readonly rotated: boolean;
   /** Sessions at other sites that were kept alive. */
   readonly sessionsKept: number;
@@ -130,11 +131,15 @@ export class Maintenance {
 export function pruneTasks(
   store: Pick<Store, "keys" | "replay" | "log" | "tokens" | "sessions">,
   clock: Clock,
-  generations: number,
+  { generations, lifetimeMs }: KeyPolicy,
 ): readonly MaintenanceTask[] {
   return [
-    // A rotation prunes, too; this is for one that died on the way, and for a policy that was changed.
-    { name: "prune-keys", run: () => store.keys.prune(generations, clock.now()) },
+    {
+      // A rotation prunes, too; this is for one that died on the way, for a policy that was changed, and for keys of peers
+      // that share by now or are gone.
+      name: "prune-keys",
+      run: () => store.keys.prune(generations, clock.now(), clock.now() - (generations + 1) * lifetimeMs),
+    },
     {
       name: "prune-replay",
       counts: "rowsPurged",

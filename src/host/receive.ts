@@ -21,6 +21,7 @@ import { Answers, type AnswersOptions } from "./answers.ts";
 import type { Caller, Dispatcher } from "./dispatcher.ts";
 import { FAULT, secureProfileFault } from "./fault-table.ts";
 import { Fault } from "./fault.ts";
+import { peerInKeyswap } from "./keyswap.ts";
 import { openedMnet, openedSecure, type OpenedRequest } from "./opened-request.ts";
 import { Refusal, refuseUnproved, type Wrapping } from "./refusal.ts";
 import type { Permit, RequestBudget } from "./request-budget.ts";
@@ -106,7 +107,7 @@ export class Receiver {
     if (call && method === KEYSWAP) {
       // Whatever becomes of it, the answer is the same (SEC-043).
       this.#options.strangers?.offer(call.params, context.client.block);
-      return this.#answers.keyswap({}, context);
+      return this.#answers.keyswap({}, context, await this.#namedIn(call));
     }
     const trusted = await this.#options.machines.admitPlain(document, context.client, this.#options.directory);
     if (trusted) return this.#serveTrusted(trusted, {}, bytesIn, context);
@@ -116,15 +117,18 @@ export class Receiver {
 
   /** Signed and not encrypted: answered in kind, to those who are who they say. */
   async #serveSigned(message: SignedMessage, bytesIn: number, context: RequestContext): Promise<Uint8Array> {
-    const { current } = await this.#options.keys.active();
-    if (this.#callInClear(message.document)?.method === KEYSWAP) {
+    const { keys } = this.#options;
+    const call = this.#callInClear(message.document);
+    if (call?.method === KEYSWAP) {
       this.#requirePermit(context).failed();
-      return this.#answers.keyswap({ signWith: current }, context);
+      const named = await this.#namedIn(call);
+      return this.#answers.keyswap({ signWith: (await keys.active(named)).current }, context, named);
     }
     const trusted = await this.#options.machines.admitSigned(message, context.client, this.#options.directory);
     if (trusted) {
-      this.#admission.requireInTime(new Date(message.timestamp * 1000), trusted.peer, { signWith: current });
-      return this.#serveTrusted(trusted, { signWith: current }, bytesIn, context);
+      const signWith = (await keys.active(trusted.peer)).current;
+      this.#admission.requireInTime(new Date(message.timestamp * 1000), trusted.peer, { signWith });
+      return this.#serveTrusted(trusted, { signWith }, bytesIn, context);
     }
 
     const peer = await this.#options.directory.findSender(message.sender);
@@ -132,7 +136,7 @@ export class Receiver {
     if (!peer || !this.#isSigned(message, peer)) throw this.#refuseUnproved(FAULT.notPermittedTransport, error);
     // Anybody can send again what was overheard.
     this.#requirePermit(context).failed();
-    throw new Refusal(FAULT.notPermittedTransport, error, { signWith: current }, peer);
+    throw new Refusal(FAULT.notPermittedTransport, error, { signWith: (await keys.active(peer)).current }, peer);
   }
 
   /** The answer is in kind: bare to bare, signed to signed. It says nothing of the peer, which need not even be on. */
@@ -170,7 +174,7 @@ export class Receiver {
     permit: Permit,
     context: RequestContext,
   ): Promise<Uint8Array> {
-    const { keys, decrypted } = await this.#decrypt(this.#options.keys.decrypt(encrypted, peer.id), peer, permit);
+    const { keys, decrypted } = await this.#decrypt(this.#options.keys.decrypt(encrypted, peer, peer.id), peer, permit);
     const encryptTo = this.#options.directory.certificateOf(peer);
     const { content } = decrypted;
 
@@ -214,7 +218,7 @@ export class Receiver {
     const permit = this.#requirePermit(context);
     const peer = await this.#findPeer(envelope.sender, permit);
     try {
-      const { keys: active, decrypted } = await this.#decrypt(keys.decryptSecure(envelope), peer, permit);
+      const { keys: active, decrypted } = await this.#decrypt(keys.decryptSecure(envelope, peer), peer, permit);
       const opened = openedSecure(decrypted, self);
       return await this.#serveOpened(opened, peer, active.current, body.length, permit, context);
     } finally {
@@ -246,7 +250,7 @@ export class Receiver {
     if ("message" in admitted) return this.#serve(admitted, bytesIn, context);
     const { unverified, wrapping } = admitted;
     const asksForKey = opened.unverified && this.#callInClear(opened.unverified)?.method === KEYSWAP;
-    if (asksForKey && !this.#options.hidePeers) return this.#answers.keyswap(wrapping, context);
+    if (asksForKey && !this.#options.hidePeers) return this.#answers.keyswap(wrapping, context, peer);
     throw this.#refuseUnproved(faultOf(unverified), unverified, wrapping, peer);
   }
 
@@ -339,7 +343,7 @@ export class Receiver {
     const method = this.#callIn(document)?.method;
     const error = new EnvelopeError("MNET_ENVELOPE_NOT_SIGNED", "The request is not signed.", { peer: peer.wwwroot });
     if (method === undefined) throw new Refusal(FAULT.unreadable, error, {}, peer);
-    if (method === KEYSWAP && !this.#options.hidePeers) return this.#answers.keyswap({ encryptTo }, context);
+    if (method === KEYSWAP && !this.#options.hidePeers) return this.#answers.keyswap({ encryptTo }, context, peer);
     throw this.#refuseUnproved(FAULT.notSigned, error, { encryptTo }, peer);
   }
 
@@ -376,6 +380,11 @@ export class Receiver {
   }
 
   // ── What nobody has verified ──────────────────────────────────────────────
+
+  /** Another key than all others get would tell that this is a peer (SEC-087); in hiding it learns its own by 7025 only. */
+  async #namedIn({ params }: XmlRpcCall): Promise<PeerRecord | undefined> {
+    return this.#options.hidePeers ? undefined : peerInKeyswap(params, this.#options.directory);
+  }
 
   /**
    * The call in a document that comes from anybody. Looking into it is right for one question only: does it ask for our

@@ -30,7 +30,7 @@ export interface RoutesOptions {
   readonly clients: ClientAddresses;
   readonly bodies: BodyReader;
   readonly throttled: ThrottleReport;
-  /** Canonical PEM of the current key. */
+  /** Canonical PEM of the key that is shared. */
   readonly ownCertificate: () => Promise<string>;
   /** Pages of the services. */
   readonly pages: readonly Page[];

@@ -1,50 +1,35 @@
 import type { Clock } from "../core/clock.ts";
 import { ConfigError, EnvelopeError } from "../core/errors.ts";
 import type { Emit } from "../core/events.ts";
-import type { Fingerprint } from "../core/ids.ts";
+import type { Fingerprint, PeerId } from "../core/ids.ts";
 import type { PeerKey } from "../core/peer-snapshot.ts";
+import { RecentMap } from "../core/recent-map.ts";
 import { TokenBucket } from "../core/token-bucket.ts";
 import { Certificate } from "../crypto/certificate.ts";
-import { KeyPair } from "../crypto/key-pair.ts";
+import type { KeyPair } from "../crypto/key-pair.ts";
 import { perform, workBy, type PrivateOperator, type PrivateWork, type Share } from "../crypto/private-operation.ts";
 import { decryptingMessage, type DecryptedMessage, type EncryptedMessage } from "../envelope/encrypted-message.ts";
 import { decryptEnvelope, type DecryptedEnvelope, type SecureEnvelope } from "../secure/secure-envelope.ts";
-import { generateKeyPair, type GeneratedKeyPair } from "./generate-key-pair.ts";
+import { isUsable, KeyLineage, type LineageContext, type LineageKeys, type UsableKeys } from "./key-lineage.ts";
+import type { KeyPolicy } from "./key-policy.ts";
 import type { KeyStore, StoredKey } from "./key-store.ts";
+import type { KeyUser } from "./key-user.ts";
 import { KeyWrapping } from "./key-wrapping.ts";
 import { peerKey } from "./peer-key.ts";
-
-/** How our own keys are made and kept. */
-export interface KeyPolicy {
-  /** Default 28 days (MNET-020). */
-  readonly lifetimeMs: number;
-  /** Part of the lifetime after which a key is replaced. Default 0.8 (SEC-049). */
-  readonly rotateAt: number;
-  /** Archived keys that still open late messages. Default 3 (MNET-021). */
-  readonly generations: number;
-  /** 2048 (default) to 4096. */
-  readonly modulusBits: number;
-}
-
-/** The policy that applies unless the host's options say otherwise. */
-export const DEFAULT_KEY_POLICY: KeyPolicy = {
-  lifetimeMs: 28 * 24 * 60 * 60 * 1000,
-  rotateAt: 0.8,
-  generations: 3,
-  modulusBits: 2048,
-};
 
 /** One of our keys, for people. The private half is not in it. */
 export interface OwnKey extends PeerKey {
   /** Archived keys open messages and sign the answer that brings the new key; revoked ones do nothing. */
   readonly state: "current" | "archived" | "revoked";
+  /** The peer that it is for (`keyPair: "own"`). Absent: all that have none of their own. */
+  readonly peer?: PeerId;
 }
 
 /** The keys that are in use at one moment. */
 export interface ActiveKeys {
   /** Signs what we send. */
   readonly current: KeyPair;
-  /** Open what peers send who know us by an old key, newest first. */
+  /** Open what peers send who know us by another key, newest first. */
   readonly archived: readonly KeyPair[];
 }
 
@@ -54,20 +39,23 @@ const MAXIMUM_AGE_MS = 500;
 const DOUBTS = { capacity: 10, perSecond: 10 };
 /** A request that is under way when its key goes out of use is still answered; clocks of several machines differ. */
 const RETIREMENT_MARGIN_MS = 60_000;
+/** Peers whose keys are in memory, some 10 KB each. */
+const CACHED_LINEAGES = 10_000;
 
-/** Our own key pairs: makes the first one, knows the current one and those that still open late messages. */
+/**
+ * Our own key pairs: makes the first one, knows the current one and those that still open late messages.
+ *
+ * All peers share one key at a time, unless a peer's `keyPair` says that it has its own: then what is signed for it is
+ * worth nothing at another (SEC-032). Either way a peer goes from one key to the next as in a rotation, and never back to
+ * one that it was told to forget (SEC-040): who is to share again keeps its own until a newer one is shared.
+ */
 export class KeyRing {
-  readonly #store: KeyStore;
-  readonly #wrapping: KeyWrapping;
-  readonly #site: { readonly wwwroot: string; readonly name: string };
-  readonly #policy: KeyPolicy;
-  readonly #clock: Clock;
-  readonly #emit: Emit;
-  readonly #parsed = new Map<Fingerprint, KeyPair>();
+  readonly #context: LineageContext;
+  readonly #shared: KeyLineage;
+  readonly #own = new RecentMap<PeerId, KeyLineage>(CACHED_LINEAGES);
   readonly #doubts: TokenBucket;
   readonly #operator: PrivateOperator;
-  #newestAt = 0;
-  #loaded: { readonly at: number; readonly keys: Promise<ActiveKeys> } | undefined;
+  #owners: { readonly at: number; readonly ids: Promise<ReadonlySet<PeerId>> } | undefined;
 
   constructor(options: {
     readonly store: KeyStore;
@@ -80,29 +68,24 @@ export class KeyRing {
     readonly clock: Clock;
     readonly emit: Emit;
   }) {
-    this.#store = options.store;
-    this.#wrapping = options.wrapping ?? new KeyWrapping();
-    this.#site = options.site;
-    this.#policy = options.policy;
-    this.#clock = options.clock;
-    this.#emit = options.emit;
-    this.#operator = options.operator ?? { perform };
+    const { operator = { perform }, wrapping = new KeyWrapping(), ...context } = options;
+    this.#context = { ...context, wrapping };
+    this.#shared = new KeyLineage(this.#context);
+    this.#operator = operator;
     this.#doubts = new TokenBucket(DOUBTS, options.clock.now());
   }
 
-  /** The keys in use. Makes the first key if there is none. */
-  active(): Promise<ActiveKeys> {
-    const loaded = this.#loaded;
-    // A clock that was set back must not keep old keys in use.
-    return loaded && Math.abs(this.#clock.now() - loaded.at) < MAXIMUM_AGE_MS ? loaded.keys : this.#fresh();
+  /** The keys in use with a peer, or with all that share. Makes one where there is none. */
+  active(peer?: KeyUser): Promise<ActiveKeys> {
+    return this.#noOlderThan(MAXIMUM_AGE_MS, peer);
   }
 
   /**
    * The same, for somebody who doubts them: a message that none of them opens, or a peer that does not know the current
    * one. Another process may have rotated this very moment.
    */
-  recent(): Promise<ActiveKeys> {
-    return this.#doubts.take(this.#clock.now()) ? this.#fresh() : this.active();
+  recent(peer?: KeyUser): Promise<ActiveKeys> {
+    return this.#noOlderThan(this.#doubts.take(this.#context.clock.now()) ? 0 : MAXIMUM_AGE_MS, peer);
   }
 
   /**
@@ -111,13 +94,15 @@ export class KeyRing {
    * Throws `MNET_ENVELOPE_DECRYPTION_FAILED`, and for a request that is not among those that can be served in time
    * `CryptoOverload`.
    *
+   * @param peer whom it claims to be from: the keys of others are not tried.
    * @param share whose request it is; none for what answers a call of ours.
    */
   decrypt(
     message: EncryptedMessage,
+    peer?: KeyUser,
     share?: Share,
   ): Promise<{ readonly keys: ActiveKeys; readonly decrypted: DecryptedMessage }> {
-    return this.#open((keys) => workBy(this.#operator, decryptingMessage(message, keys), share));
+    return this.#open(peer, (keys) => workBy(this.#operator, decryptingMessage(message, keys), share));
   }
 
   /** Does what needs a private key for a call that has begun, without holding up this thread. */
@@ -128,28 +113,85 @@ export class KeyRing {
   /** The same for a message in the secure profile. */
   decryptSecure(
     envelope: SecureEnvelope,
+    peer?: KeyUser,
   ): Promise<{ readonly keys: ActiveKeys; readonly decrypted: DecryptedEnvelope }> {
-    return this.#open((keys) => decryptEnvelope(envelope, keys));
+    return this.#open(peer, (keys) => decryptEnvelope(envelope, keys));
   }
 
   async #open<T>(
+    peer: KeyUser | undefined,
     open: (keys: readonly KeyPair[]) => T | Promise<T>,
   ): Promise<{ readonly keys: ActiveKeys; readonly decrypted: T }> {
-    const keys = await this.active();
+    const keys = await this.active(peer);
     try {
       return { keys, decrypted: await open([keys.current, ...keys.archived]) };
     } catch (error) {
       if (!(error instanceof EnvelopeError)) throw error;
-      const recent = await this.recent();
+      const recent = await this.recent(peer);
       if (recent.current === keys.current) throw error;
       return { keys: recent, decrypted: await open([recent.current]) };
     }
   }
 
+  async #noOlderThan(ageMs: number, peer: KeyUser | undefined): Promise<ActiveKeys> {
+    const shared = await this.#shared.active(ageMs);
+    if (!peer || !(await this.#hasOwn(peer, ageMs))) return shared;
+    const lineage = this.#lineageOf(peer);
+    const own = await this.#ownKeys(lineage, peer, shared, ageMs);
+    return isUsable(own)
+      ? { current: own.current, archived: alternating(own.archived, [shared.current, ...shared.archived]) }
+      : { current: shared.current, archived: alternating(shared.archived, this.#late(own.archived)) };
+  }
+
+  /** The peer's own keys as they are to be used: with a current one as long as that is the one for it. */
+  async #ownKeys(lineage: KeyLineage, peer: KeyUser, shared: UsableKeys, ageMs: number): Promise<LineageKeys> {
+    if (peer.settings.keyPair === "own") return lineage.active(ageMs, shared.madeAt);
+    const own = await lineage.present(ageMs);
+    if (!isUsable(own)) return own;
+    return shared.madeAt > own.madeAt
+      ? lineage.retire(own.current.certificate.fingerprint)
+      : // None is used when it has expired: what was sealed for it is not remembered any more (SEC-033).
+        lineage.active(ageMs, shared.madeAt);
+  }
+
+  /** Those that may still be in use: rotations do not push them out any more. */
+  #late(archived: readonly KeyPair[]): readonly KeyPair[] {
+    const now = this.#context.clock.now();
+    return archived.filter(({ certificate }) => this.forgottenAt(certificate).getTime() > now);
+  }
+
+  /** Whether a peer has keys of its own, or is to have them. */
+  async #hasOwn({ id, state, settings }: KeyUser, ageMs: number): Promise<boolean> {
+    if (state !== "active") return false;
+    if (settings.keyPair === "own" || this.#own.get(id)) return true;
+    return (await this.#ownersNoOlderThan(ageMs)).has(id);
+  }
+
+  #ownersNoOlderThan(ageMs: number): Promise<ReadonlySet<PeerId>> {
+    const now = this.#context.clock.now();
+    if (!this.#owners || Math.abs(now - this.#owners.at) >= ageMs) {
+      const ids = this.#context.store.owners().then((owners) => new Set(owners));
+      this.#owners = { at: now, ids };
+      ids.catch(() => {
+        if (this.#owners?.ids === ids) this.#owners = undefined;
+      });
+    }
+    return this.#owners.ids;
+  }
+
+  #lineageOf(owner: Pick<KeyUser, "id" | "wwwroot">): KeyLineage {
+    let lineage = this.#own.get(owner.id);
+    if (!lineage) {
+      lineage = new KeyLineage(this.#context, { id: owner.id, wwwroot: owner.wwwroot });
+      this.#own.set(owner.id, lineage);
+    }
+    return lineage;
+  }
+
   /** All keys that were ever current, newest first. */
   async all(): Promise<readonly OwnKey[]> {
-    const stored = await this.#store.list();
-    return stored.flatMap((key) => (key.state === "prepared" ? [] : [this.#ownKey(key, key.state)]));
+    const stored = await this.#context.store.list();
+    return stored.flatMap((key) => (key.state === "prepared" ? [] : [ownKey(key, key.state)]));
   }
 
   /**
@@ -159,15 +201,16 @@ export class KeyRing {
    * @returns how many were stored otherwise. Throws `MNET_STORE_KEY_WRONG` at the first that cannot be read.
    */
   async rewrap(): Promise<number> {
+    const { store, wrapping, emit } = this.#context;
     let keys = 0;
-    for (const { fingerprint, privateKey: stored, state } of await this.#store.list()) {
+    for (const { fingerprint, privateKey: stored, state } of await store.list()) {
       if (state === "revoked") continue;
-      const { privateKey, isUpToDate } = await this.#wrapping.unwrap(stored, fingerprint);
+      const { privateKey, isUpToDate } = await wrapping.unwrap(stored, fingerprint);
       if (isUpToDate) continue;
-      const wrapped = await this.#wrapping.wrap(privateKey, fingerprint);
-      if (await this.#store.rewrap(fingerprint, stored, wrapped)) keys += 1;
+      const wrapped = await wrapping.wrap(privateKey, fingerprint);
+      if (await store.rewrap(fingerprint, stored, wrapped)) keys += 1;
     }
-    if (keys > 0) this.#emit({ type: "key.rewrapped", level: "info", keys });
+    if (keys > 0) emit({ type: "key.rewrapped", level: "info", keys });
     return keys;
   }
 
@@ -178,13 +221,8 @@ export class KeyRing {
 
   /** The latest moment at which one of our keys may still open an answer: as the oldest of the archive. */
   forgottenAt({ notAfter }: Certificate): Date {
-    return new Date(notAfter.getTime() + this.#policy.generations * this.#policy.lifetimeMs);
-  }
-
-  /** Whether a key has had the part of its life after which it is replaced, while it is still good (SEC-049). */
-  #isDue({ notBefore, notAfter }: Certificate): boolean {
-    const lifetimeMs = notAfter.getTime() - notBefore.getTime();
-    return this.#clock.now() >= notBefore.getTime() + this.#policy.rotateAt * lifetimeMs;
+    const { generations, lifetimeMs } = this.#context.policy;
+    return new Date(notAfter.getTime() + generations * lifetimeMs);
   }
 
   /**
@@ -192,9 +230,24 @@ export class KeyRing {
    * the others get its key.
    */
   async rotate(): Promise<{ readonly from: Fingerprint; readonly to: Fingerprint }> {
-    const from = (await this.#stored()).fingerprint;
-    await this.#replace(from);
-    return { from, to: (await this.#fresh()).current.certificate.fingerprint };
+    const from = (await this.#storedShared()).current.certificate.fingerprint;
+    await this.#shared.replace(from);
+    return { from, to: (await this.#storedShared()).current.certificate.fingerprint };
+  }
+
+  /**
+   * The same for the key that a peer has of its own; what is shared stays.
+   *
+   * @returns `undefined`, and no change, if it has none, or shares from now on.
+   */
+  async rotateOwn(peer: KeyUser): Promise<{ readonly from?: Fingerprint; readonly to: Fingerprint } | undefined> {
+    const own = await this.#storedOwn(peer);
+    if (!own) return undefined;
+    const { lineage, keys, shared } = own;
+    const from = keys.current?.certificate.fingerprint;
+    await lineage.replace(from, shared.madeAt);
+    const to = (await lineage.fresh()).current?.certificate.fingerprint;
+    return to && { ...(from && { from }), to };
   }
 
   /**
@@ -203,137 +256,100 @@ export class KeyRing {
    * @returns whether it was this one.
    */
   async rotateIfDue(): Promise<boolean> {
-    const certificate = await this.#stored();
-    if (!this.#isDue(certificate)) return false;
-    const isOurs = await this.#replace(certificate.fingerprint);
-    await this.#fresh();
+    const { certificate } = (await this.#storedShared()).current;
+    if (!this.#shared.isDue(certificate)) return false;
+    const isOurs = await this.#shared.replace(certificate.fingerprint);
+    await this.#shared.fresh();
     return isOurs;
   }
 
-  /** The certificate that is current in the store, expired or not: what is about to be replaced need not be good. */
-  async #stored(): Promise<Certificate> {
-    const { current } = (await this.#read(await this.#list())) ?? (await this.#fresh());
-    return current.certificate;
+  /**
+   * The same for the key that a peer has of its own: makes the first, if `keyPair` was set a moment ago, and ends its use
+   * where the peer is to share again.
+   *
+   * @returns whether the peer has another key from now on, and is to be told.
+   */
+  async rotateOwnIfDue(peer: KeyUser): Promise<boolean> {
+    if (!(await this.#hasOwn(peer, MAXIMUM_AGE_MS))) return false;
+    const before = (await this.#lineageOf(peer).fresh()).current?.certificate;
+    const own = await this.#storedOwn(peer);
+    // Given up at this moment, here or elsewhere; or long ago.
+    if (!own) return before !== undefined;
+    if (before && !own.lineage.isDue(before)) return false;
+    const isOurs = await own.lineage.replace(before?.fingerprint, own.shared.madeAt);
+    await own.lineage.fresh();
+    return isOurs;
+  }
+
+  /** Gives up the key of a peer that is gone, when it has expired: until then the peer may come back. */
+  async retireExpired(owner: Pick<KeyUser, "id" | "wwwroot">): Promise<void> {
+    const lineage = this.#lineageOf(owner);
+    const { current } = await lineage.present(MAXIMUM_AGE_MS);
+    if (!current || current.certificate.notAfter.getTime() > this.#context.clock.now()) return;
+    await lineage.retire(current.certificate.fingerprint);
+  }
+
+  /** The peers that have keys of their own, in whatever state. */
+  owners(): Promise<ReadonlySet<PeerId>> {
+    return this.#ownersNoOlderThan(MAXIMUM_AGE_MS);
+  }
+
+  /** The peer that one of our keys is for; `undefined` for one that is shared, or not ours. */
+  async ownerOf(fingerprint: string): Promise<PeerId | undefined> {
+    return (await this.#context.store.list()).find((stored) => stored.fingerprint === fingerprint)?.peer;
   }
 
   /**
    * Makes a key unusable, now and for ever: nothing is opened with it and nobody is told a new key in its name (SEC-050).
    * The current key is replaced first. Throws `MNET_CONFIG_INVALID` for a key that is not ours.
+   *
+   * @param owner the peer that it is for, if it is one's own.
    */
-  async revoke(fingerprint: string, reason: string): Promise<void> {
-    const key = (await this.#list()).find((stored) => stored.fingerprint === fingerprint);
+  async revoke(fingerprint: string, reason: string, owner?: Pick<KeyUser, "id" | "wwwroot">): Promise<void> {
+    const { store, emit } = this.#context;
+    const lineage = owner ? this.#lineageOf(owner) : this.#shared;
+    const key = (await store.list(owner?.id ?? "shared")).find((stored) => stored.fingerprint === fingerprint);
     if (!key) {
       throw new ConfigError("MNET_CONFIG_INVALID", `No key of ours has the fingerprint ${fingerprint}.`, {
         option: "fingerprint",
       });
     }
-    if (key.state === "current") await this.#replace(key.fingerprint);
-    await this.#store.revoke(key.fingerprint);
-    this.#parsed.delete(key.fingerprint);
-    await this.#fresh();
-    this.#emit({ type: "key.revoked", level: "warn", fingerprint: key.fingerprint, reason });
+    const newerThan = owner && (await this.#shared.active(MAXIMUM_AGE_MS)).madeAt;
+    if (key.state === "current") await lineage.replace(key.fingerprint, newerThan);
+    await store.revoke(key.fingerprint);
+    lineage.forget(key.fingerprint);
+    await lineage.fresh();
+    const peer = owner && { peer: { id: owner.id, wwwroot: owner.wwwroot } };
+    emit({ type: "key.revoked", level: "warn", ...peer, fingerprint: key.fingerprint, reason });
   }
 
-  /** The keys as they are in the store at this moment. */
-  #fresh(): Promise<ActiveKeys> {
-    const keys = this.#load();
-    const loaded = { at: this.#clock.now(), keys };
-    this.#loaded = loaded;
-    keys.catch(() => {
-      if (this.#loaded === loaded) this.#loaded = undefined;
-    });
-    return keys;
+  /** The keys that are shared in the store, expired or not: what is about to be replaced need not be good. */
+  async #storedShared(): Promise<UsableKeys> {
+    const keys = await this.#shared.fresh();
+    return isUsable(keys) ? keys : this.#shared.active(MAXIMUM_AGE_MS);
   }
 
-  async #load(): Promise<ActiveKeys> {
-    const active = await this.#read(await this.#list());
-    // Moodle, too, rotates when an expired key is wanted (spec 2.4); a host that is maintained does so long before.
-    if (active && active.current.certificate.notAfter.getTime() > this.#clock.now()) return active;
-    await this.#replace(active?.current.certificate.fingerprint);
-    const replaced = await this.#read(await this.#list());
-    if (!replaced) throw new Error("The key store lost the key that it has just confirmed.");
-    return replaced;
+  /** A peer's own keys in the store, if it uses them; the current one is expired or not, or not made yet. */
+  async #storedOwn(
+    peer: KeyUser,
+  ): Promise<{ readonly lineage: KeyLineage; readonly keys: LineageKeys; readonly shared: UsableKeys } | undefined> {
+    if (!(await this.#hasOwn(peer, MAXIMUM_AGE_MS))) return undefined;
+    const lineage = this.#lineageOf(peer);
+    const shared = await this.#storedShared();
+    const keys =
+      peer.settings.keyPair === "own" ? await lineage.fresh() : await this.#ownKeys(lineage, peer, shared, 0);
+    return isUsable(keys) || peer.settings.keyPair === "own" ? { lineage, keys, shared } : undefined;
   }
+}
 
-  /** A store that is another site's would make us speak in its name, and be refused by everybody. */
-  #requireOurs(certificate: Certificate): void {
-    try {
-      certificate.requireFor(this.#site.wwwroot);
-    } catch (cause) {
-      throw new ConfigError(
-        "MNET_CONFIG_INVALID",
-        `The store is that of ${certificate.site ?? "another site"}, not of ${this.#site.wwwroot}.`,
-        { option: "wwwroot", cause },
-      );
-    }
-  }
+function ownKey(key: StoredKey, state: OwnKey["state"]): OwnKey {
+  // Of a revoked key there is no private half any more.
+  const certificate = Certificate.parse(key.certificate, { minimumBits: 1024 });
+  return { ...peerKey(certificate), state, ...(key.peer !== undefined && { peer: key.peer }) };
+}
 
-  async #list(): Promise<readonly StoredKey[]> {
-    const stored = await this.#store.list();
-    this.#newestAt = Math.max(0, ...stored.map(({ createdAt }) => createdAt));
-    return stored;
-  }
-
-  async #read(stored: readonly StoredKey[]): Promise<ActiveKeys | undefined> {
-    const current = stored.find(({ state }) => state === "current");
-    const archived = stored.filter(({ state }) => state === "archived").slice(0, this.#policy.generations);
-    // What is out of use is in nobody's memory.
-    const inUse = new Set([current, ...archived].map((key) => key?.fingerprint));
-    for (const fingerprint of this.#parsed.keys()) if (!inUse.has(fingerprint)) this.#parsed.delete(fingerprint);
-    if (!current) return undefined;
-    const pair = await this.#parse(current);
-    this.#requireOurs(pair.certificate);
-    return { current: pair, archived: await Promise.all(archived.map((key) => this.#parse(key))) };
-  }
-
-  /**
-   * A new key in place of `expected`, or as the first one. It is durable before anybody sees it: what was published once
-   * can always be opened, wherever the process dies.
-   *
-   * @returns `false` if another process was faster.
-   */
-  async #replace(expected: Fingerprint | undefined): Promise<boolean> {
-    const now = this.#clock.now();
-    const generated = await generateKeyPair({
-      ...this.#site,
-      modulusBits: this.#policy.modulusBits,
-      notBefore: new Date(now),
-      notAfter: new Date(now + this.#policy.lifetimeMs),
-    });
-    // A clock that was set back must not make the new key look like the oldest, which the archive drops first.
-    const key = await this.#storedKey(generated, Math.max(now, this.#newestAt + 1));
-    await this.#store.prepare(key);
-    // If another process was faster, its key is the one, and ours was never shown to anybody.
-    const isOurs = await this.#store.promote(key.fingerprint, expected, now);
-    if (isOurs) {
-      this.#emit(
-        expected === undefined
-          ? { type: "key.created", level: "info", fingerprint: key.fingerprint }
-          : { type: "key.rotated", level: "info", from: expected, to: key.fingerprint },
-      );
-    }
-    await this.#store.prune(this.#policy.generations, now);
-    return isOurs;
-  }
-
-  async #parse({ fingerprint, certificate, privateKey: stored }: StoredKey): Promise<KeyPair> {
-    const known = this.#parsed.get(fingerprint);
-    if (known) return known;
-    const { privateKey } = await this.#wrapping.unwrap(stored, fingerprint);
-    const pair = KeyPair.parse({ certificate, privateKey });
-    this.#parsed.set(fingerprint, pair);
-    return pair;
-  }
-
-  async #storedKey({ certificate, privateKey }: GeneratedKeyPair, createdAt: number): Promise<StoredKey> {
-    const { fingerprint } = KeyPair.parse({ certificate, privateKey }).certificate;
-    const wrapped = await this.#wrapping.wrap(privateKey, fingerprint);
-    return { fingerprint, certificate, privateKey: wrapped, state: "prepared", createdAt };
-  }
-
-  #ownKey(key: StoredKey, state: OwnKey["state"]): OwnKey {
-    // Of a revoked key there is no private half any more.
-    const certificate = Certificate.parse(key.certificate, { minimumBits: 1024 });
-    return { ...peerKey(certificate), state };
-  }
+/** One of these, one of those: so few are tried that each kind gets its share (SEC-006). */
+function alternating<T>(first: readonly T[], second: readonly T[]): readonly T[] {
+  const longest = Math.max(first.length, second.length);
+  return Array.from({ length: longest }, (_, at) => [...first.slice(at, at + 1), ...second.slice(at, at + 1)]).flat();
 }

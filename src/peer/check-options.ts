@@ -29,6 +29,7 @@ const SETTING = {
   clock: v.picklist(["tolerant", "strict"]),
   expiredKey: v.picklist(["warn", "refuse"]),
   profile: v.picklist(["automatic", "mnet", "secure"]),
+  keyPair: v.picklist(["shared", "own"]),
   strictAlgorithms: v.boolean(),
   exportFields: columns,
   importFields: columns,

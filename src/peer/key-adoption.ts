@@ -139,7 +139,7 @@ export class KeyAdoption {
     const { self, keys, http, directory, limits } = this.#options;
     const route = directory.routeTo(peer);
     if (!peer.wwwroot.startsWith("https:") || route.tls !== "verify") return false;
-    const { current } = await keys.active();
+    const { current } = await keys.active(peer);
     const ourselves = { wwwroot: self, certificate: current.certificate.pem };
     const minimumBits = minimumKeyBits(peer.settings);
     try {

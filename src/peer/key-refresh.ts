@@ -95,7 +95,7 @@ export class KeyRefresh {
 
   async #showsAnotherKey(peer: PeerRecord, signal: AbortSignal): Promise<boolean> {
     const { self, keys, http, directory, limits } = this.#options;
-    const { current } = await keys.active();
+    const { current } = await keys.active(peer);
     const { certificate } = await introduceOurselves(
       http,
       // Not through the circuit: who sends us messages is there again, whatever we have seen of it.

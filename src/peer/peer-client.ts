@@ -105,14 +105,15 @@ export class PeerClient {
     const request = encodeCall(method, params);
     try {
       let answer: Answer;
-      const signer = (await keys.active()).current;
+      const signer = (await keys.active(peer)).current;
       try {
         answer = await this.#attempt({ peer, profile, signer, method, request, signal });
       } catch (error) {
         const chance = await this.#secondChance(peer, signer, error, noticesBefore, signal);
         if (!chance) throw error;
         emit({ type: "call.retried", level: "info", peer: reference, method, reason: chance.reason });
-        const again = { peer: chance.peer, profile: chance.profile ?? profile, signer: (await keys.active()).current };
+        const { current } = await keys.active(chance.peer);
+        const again = { peer: chance.peer, profile: chance.profile ?? profile, signer: current };
         answer = await this.#attempt({ ...again, method, request, signal });
       }
       const { value, ...figures } = answer;
@@ -174,7 +175,7 @@ export class PeerClient {
       };
     }
     const isOutdated = error.authenticated && error.faultCode === SIGNATURE_INVALID;
-    return isOutdated && (await keys.recent()).current !== signer ? { peer, reason: "rekeyed" } : undefined;
+    return isOutdated && (await keys.recent(peer)).current !== signer ? { peer, reason: "rekeyed" } : undefined;
   }
 
   /** One request and its answer. */
@@ -236,7 +237,7 @@ export class PeerClient {
     if (envelope.kind !== "encrypted") throw this.#refusalInClear(envelope, response, peer, method);
 
     const { keys, replay } = this.#options;
-    const { decrypted } = await keys.decrypt(envelope.message);
+    const { decrypted } = await keys.decrypt(envelope.message, peer);
     const { content, openedWith } = decrypted;
     if (content.kind === "unsigned") {
       throw (
@@ -272,7 +273,7 @@ export class PeerClient {
     }
     const envelope = readSecureEnvelope(response.body, limits.responseBytes);
     this.#requireSender(envelope, peer);
-    const { decrypted } = await keys.decryptSecure(envelope);
+    const { decrypted } = await keys.decryptSecure(envelope, peer);
     const message = SecureMessage.verify(decrypted, certificate, { self, inReplyTo });
     await replay.take(peer, message, keys.forgottenAt(decrypted.openedWith.certificate));
     return message;

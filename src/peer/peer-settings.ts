@@ -16,6 +16,12 @@ export interface PeerSettings {
    * to whatever value, forgets what the peer has proved (docs/secure-profile.md, 7).
    */
   readonly profile?: "automatic" | "mnet" | "secure";
+  /**
+   * Which of our keys signs what this peer gets. Default `"shared"`: the one of all peers. `"own"`: one that only this peer
+   * knows, so that it can pass nothing of ours on to another in our name (SEC-032, docs/operating.md). Going from one to
+   * the other is a rotation for the peer, at the next maintenance; back to the shared one when there is a newer.
+   */
+  readonly keyPair?: "shared" | "own";
   /** Refuse messages that declare an algorithm that no known peer declares (SEC-011). Default `false`. */
   readonly strictAlgorithms?: boolean;
   /**
@@ -92,6 +98,7 @@ export function completeSettings(settings: PeerSettings, hostTimeoutMs: number):
     clock: "tolerant",
     expiredKey: "warn",
     profile: "automatic",
+    keyPair: "shared",
     strictAlgorithms: false,
     exportFields: DEFAULT_FIELDS,
     importFields: DEFAULT_FIELDS,

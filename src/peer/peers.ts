@@ -407,14 +407,15 @@ export function createPeers(options: PeersOptions): Peers {
   function swapKeys(peer: PeerRecord, signal: AbortSignal | undefined): Promise<SiteIntroduction> {
     const { application, settings } = peer;
     const route = directory.routeFor(peer, settings);
-    return introduce(route, { application, minimumBits: minimumKeyBits(settings), signal });
+    return introduce(route, { application, minimumBits: minimumKeyBits(settings), signal }, peer);
   }
 
   async function introduce(
     route: Route,
     more: Pick<Parameters<typeof introduceOurselves>[3], "application" | "minimumBits" | "signal">,
+    peer?: PeerRecord,
   ): Promise<SiteIntroduction> {
-    const { current } = await keys.active();
+    const { current } = await keys.active(peer);
     return introduceOurselves(
       http,
       route,

@@ -331,7 +331,7 @@ export class SelfRegistration {
   /** Asks the peer's own wwwroot for its certificate, with everything verified: an answer that anybody can give proves nothing. */
   async #ask(peer: PeerRecord, signal: AbortSignal): Promise<SiteIntroduction> {
     const { self, keys, http, limits } = this.#options;
-    const { current } = await keys.active();
+    const { current } = await keys.active(peer);
     const ourselves = { wwwroot: self, certificate: current.certificate.pem };
     const minimumBits = minimumKeyBits(peer.settings);
     return introduceOurselves(http, this.#routeTo(peer), ourselves, {

@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -139,6 +140,36 @@ describe("commands that administer a site", () => {
     const exported = await site("keys", "export-certificate");
     expect(exported.stdout).toMatch(/^-----BEGIN CERTIFICATE-----\n/);
     for (const { stdout } of [exported, await site("keys", "show")]) expect(stdout).not.toContain("PRIVATE");
+  });
+
+  it("SEC-032 gives a peer a key of its own, and takes it back; the site's own process sees it", async () => {
+    const pinned = async (): Promise<string> => (await theirs.peers.get(ours.wwwroot)).key.fingerprint;
+    const certificate = async (...argv: string[]): Promise<string> =>
+      new X509Certificate((await site("keys", "export-certificate", ...argv)).stdout).fingerprint256
+        .replaceAll(":", "")
+        .toLowerCase();
+    const shared = await certificate();
+    expect(await pinned()).toBe(shared);
+    expect(await json("peers", "set", "1", "keyPair=own")).toMatchObject({ settings: { keyPair: "own" } });
+    expect(await json("maintain")).toMatchObject({ rotated: true, failed: [] });
+    const own = await certificate("--peer", theirs.wwwroot);
+    expect(own).not.toBe(shared);
+    expect(await certificate()).toBe(shared);
+    expect(await pinned()).toBe(own);
+    expect(await theirs.call(await theirs.peers.get(ours.wwwroot), "system/listServices")).toMatchObject([{}]);
+    expect(await json("keys", "show")).toMatchObject([{ state: "current", peer: 1 }, { state: "current" }, {}]);
+    const lines = (await site("keys", "show")).stdout.split("\n");
+    expect(lines.find((line) => line.startsWith(own))).toContain(theirs.wwwroot);
+    expect(lines.find((line) => line.startsWith(shared))).toContain("all others");
+
+    expect(await json("keys", "rotate")).toMatchObject({ peers: [{ outcome: "knows", ownKey: { from: own } }] });
+    expect(await pinned()).toBe(await certificate("--peer", "1"));
+    await json("peers", "set", "1", "keyPair=");
+    expect(await json("keys", "rotate")).toMatchObject({ peers: [{ outcome: "knows" }] });
+    expect(await pinned()).toBe(await certificate());
+    expect(await pinned()).toBe(await certificate("--peer", "1"));
+    expect((await site("peers", "set", "1", "keyPair=theirs")).stderr).toContain("MNET_CONFIG_INVALID");
+    expect((await site("keys", "export-certificate", "--peer", "99")).stderr).toContain("MNET_PEER_UNKNOWN");
   });
 
   it("makes keys that last as long as those of the site", async () => {

@@ -3,7 +3,8 @@
 import { writeSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { createHost } from "../../src/create-host.ts";
-import { DEFAULT_KEY_POLICY, KeyRing } from "../../src/keys/key-ring.ts";
+import { DEFAULT_KEY_POLICY } from "../../src/keys/key-policy.ts";
+import { KeyRing } from "../../src/keys/key-ring.ts";
 import type { KeyStore } from "../../src/keys/key-store.ts";
 import { openStore } from "../../src/stores/open-store.ts";
 import { fakeClock } from "../../src/testing/fake-clock.ts";
@@ -28,7 +29,8 @@ function dieIf(point: string): void {
 }
 
 const keys: KeyStore = {
-  list: () => store.keys.list(),
+  list: (owner) => store.keys.list(owner),
+  owners: () => store.keys.owners(),
   prepare: (key) => write("prepare", () => store.keys.prepare(key)),
   promote: (next, expected, now) =>
     write("promote", async () => {
@@ -38,9 +40,10 @@ const keys: KeyStore = {
       }
       return store.keys.promote(next, expected, now);
     }),
+  archive: (...all) => write("archive", () => store.keys.archive(...all)),
   revoke: (fingerprint) => write("revoke", () => store.keys.revoke(fingerprint)),
   rewrap: (...all) => write("rewrap", () => store.keys.rewrap(...all)),
-  prune: (generations, now) => write("prune", () => store.keys.prune(generations, now)),
+  prune: (...all) => write("prune", () => store.keys.prune(...all)),
 };
 
 if (dieAt === "at any moment") {

@@ -1,37 +1,10 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { KeyPair } from "../../src/crypto/key-pair.ts";
 import { secureProfile } from "../../src/secure/secure-profile.ts";
 import { codeOf } from "../support/code-of.ts";
+import { secureVectors } from "../support/secure-vectors.ts";
 import { XMLSEC_ABSENT, xmlsec, xmlsecIsPresent } from "../support/xmlsec.ts";
 
-interface Vector {
-  readonly note: string;
-  readonly profile: "secure/1" | "secure/2";
-  /** Whose certificate is pinned for the sender. */
-  readonly pinned: string;
-  /** Whose key opens it. */
-  readonly opens: string;
-  /** Wwwroot of the receiver. */
-  readonly self: string;
-  readonly inReplyTo?: string;
-  readonly body: string;
-  readonly messageId: string;
-  readonly signedXml: string;
-  readonly valid: boolean;
-  /** Base64. */
-  readonly document?: string;
-  readonly timestamp?: string;
-  readonly code?: string;
-}
-const { keys, vectors } = JSON.parse(
-  readFileSync(new URL("../../fixtures/secure/vectors.json", import.meta.url), "utf8"),
-) as {
-  readonly keys: Readonly<Record<string, { readonly certificate: string; readonly privateKey: string }>>;
-  readonly vectors: readonly Vector[];
-};
-const pairs = new Map(Object.entries(keys).map(([name, pem]) => [name, KeyPair.parse(pem)]));
-const pairOf = (name: string): KeyPair => pairs.get(name)!;
+const { vectors, pairOf } = secureVectors;
 
 describe("the vectors of the secure profile", () => {
   test("are as many as there were", () => {
@@ -57,7 +30,7 @@ describe("the vectors of the secure profile", () => {
     expect(Buffer.from(message.document).toString("base64")).toBe(document);
   });
 
-  // xmlsec1 1.2 does not know RSA-PSS.
+  // xmlsec1 1.2 does not know RSA-PSS; see openssl-pss.test.ts.
   test.for(vectors.filter(({ profile }) => profile === "secure/1"))(
     "xmlsec1 agrees about the signature of: $note",
     ({ pinned, signedXml, code }, ctx) => {

@@ -56,6 +56,8 @@ async function fill(store: Store, keys: KeyOptions = {}): Promise<void> {
     await store.peers.update({ ...record!, name: HOSTILE, state, services: { sso_idp: "both" }, ...proof });
   }
   const peer = 1 as PeerId;
+  await host.peers.set({ id: peer }, { keyPair: "own" });
+  expect(await host.keys.current({ id: peer })).toMatchObject({ peer });
   await store.peers.changeAllHostsServices({ sso_sp: "publish" });
   await store.access.set(peer, HOSTILE, "deny");
   await store.stats.add(peer, {
@@ -109,7 +111,7 @@ describe("an archive", { timeout: 120_000 }, () => {
     const report = await importSite(memory, pieces(await archiveOf(first)), { passphrase: PASSPHRASE });
     expect(report).toEqual({
       createdAt: NOW,
-      records: { key: 3, "all-hosts": 1, session: 1, peer: 4, stats: 1, access: 1, courses: 1, enrolments: 1 },
+      records: { key: 4, "all-hosts": 1, session: 1, peer: 4, stats: 1, access: 1, courses: 1, enrolments: 1 },
     });
     expect(await contentOf(memory)).toEqual(content);
     const second = sqlite("second.db");
@@ -123,7 +125,12 @@ describe("an archive", { timeout: 120_000 }, () => {
       store: second,
       transport: noTransport,
     });
-    expect((await host.keys.all()).map(({ state }) => state)).toEqual(["current", "revoked", "archived"]);
+    expect((await host.keys.all()).map(({ state, peer }) => [state, peer])).toEqual([
+      ["current", 1],
+      ["current", undefined],
+      ["revoked", undefined],
+      ["archived", undefined],
+    ]);
     await host.close();
   });
 
@@ -147,7 +154,7 @@ describe("an archive", { timeout: 120_000 }, () => {
     for (const file of ["target.db"]) expect(readFileSync(join(folder, file), "latin1")).not.toContain("PRIVATE KEY");
     const store2 = sqlite("target.db");
     const host = await createHost({ ...options, store: store2, keys: { encryptWith: there } });
-    expect(await host.keys.all()).toHaveLength(3);
+    expect(await host.keys.all()).toHaveLength(4);
     await host.close();
   });
 
@@ -174,7 +181,7 @@ describe("an archive", { timeout: 120_000 }, () => {
     await store.keys.prepare({ ...key!, fingerprint: "f".repeat(64) as never });
     const target = memoryStore();
     await importSite(target, pieces(await archiveOf(store)), { passphrase: PASSPHRASE });
-    expect(await target.keys.list()).toHaveLength(3);
+    expect(await target.keys.list()).toHaveLength(4);
   });
 });
 

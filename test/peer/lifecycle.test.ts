@@ -473,6 +473,7 @@ describe("settings", () => {
       clock: "tolerant",
       expiredKey: "warn",
       profile: "automatic",
+      keyPair: "shared",
       strictAlgorithms: false,
       exportFields: ["city", "country", "lang", "timezone", "description", "picture"],
       importFields: ["city", "country", "lang", "timezone", "description", "picture"],

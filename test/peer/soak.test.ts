@@ -12,3 +12,11 @@ it.each([1, 2])(
   },
   120_000,
 );
+
+it("SEC-032 and change over to keys of their own, and back", { timeout: 120_000 }, async () => {
+  const counts = await runSoak({ calls: 200, rotations: 8, seed: 3, keyPairs: true });
+  expect(counts).toMatchObject({ calls: 200, lost: 0, twice: 0, unknown: 0, failures: {} });
+  expect(counts.rotations).toBeGreaterThan(4);
+  expect(counts.ownKeys).toBeGreaterThan(4);
+  expect(counts.refreshes).toBeGreaterThan(0);
+});

@@ -1,6 +1,7 @@
 import { createHmac, generateKeyPairSync, sign } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { signedElement } from "../../src/secure/xml-signature.ts";
+import { wrapKeyOaep } from "../../src/crypto/rsa.ts";
+import { signatureOf, signedElement } from "../../src/secure/xml-signature.ts";
 import { suiteOf } from "../../src/secure/suite.ts";
 import { codeOf } from "../support/code-of.ts";
 import { alice, bob, DOCUMENT, edit, mallory } from "../support/envelopes.ts";
@@ -224,6 +225,26 @@ describe("what a message may not choose", () => {
     ).toBeUndefined();
   });
 
+  test("SEC-013 SEC-014 a signature of the right key over the wrong node", async () => {
+    const suite = suiteOf("secure/1");
+    const [DOCUMENT_ELEMENT = ""] = /<document>.*<\/document>/s.exec(MESSAGE) ?? [];
+    const part = DOCUMENT_ELEMENT.replace("<document>", '<document Id="message">');
+    const extension = `<extension Id="message">${evilDocument.toString("base64")}</extension>`;
+    const withoutId = (xml: string): string => xml.replace(' Id="message"', "");
+    for (const [node, content] of [
+      [part, withoutId(EVIL).replace(/<document>.*<\/document>/s, part)],
+      [extension, extension + withoutId(MESSAGE)],
+      [extension, withoutId(MESSAGE) + extension],
+      [extension, withoutId(MESSAGE).replace("</message>", `${extension}</message>`)],
+    ] as const) {
+      const signature = signatureOf(root(node), alice.key, suite);
+      // It is a signature, and as a library would have it, a good one: of something else.
+      const found = signedElement({ message: root(content), signature: root(signature) }, alice.certificate, suite);
+      expect(found).toMatch(/^<(document|extension) /);
+      expect(await outcome(root(content + signature))).toBe("MNET_ENVELOPE_MALFORMED");
+    }
+  });
+
   test("SEC-025 SEC-028 a signature in another padding is none, though the key is right", async () => {
     const wanted = SIGNED_INFO.replace("<SignedInfo>", `<SignedInfo xmlns="${DSIG}">`);
     const pss = sign("sha256", Buffer.from(wanted), { key: alice.privateKey, padding: 6, saltLength: 32 });
@@ -262,6 +283,11 @@ describe("the encrypted envelope", () => {
     ["a wrapped key that is too short", WRAPPED, cut(WRAPPED, 100)],
     ["a wrapped key as large as the modulus", WRAPPED, Buffer.alloc(128, 255).toString("base64")],
     ["no wrapped key", WRAPPED, ""],
+    [
+      "a session key that is wrapped for somebody else",
+      WRAPPED,
+      wrapKeyOaep(mallory.publicKey, sessionKey.key).toString("base64"),
+    ],
     ["a key of nobody", bob.certificate.fingerprint, "0".repeat(64)],
     ["somebody else's key", bob.certificate.fingerprint, mallory.certificate.fingerprint],
   ])("SEC-003 SEC-007 with %s: one code, whatever it is", async (_, from, to) => {
@@ -271,7 +297,6 @@ describe("the encrypted envelope", () => {
   test("SEC-007 a session key of another length does not open anything", async () => {
     for (const length of [16, 24, 31, 33]) {
       const key = Buffer.alloc(length, 1);
-      const { wrapKeyOaep } = await import("../../src/crypto/rsa.ts");
       const wrapped = wrapKeyOaep(bob.publicKey, key).toString("base64");
       expect(await outer(WRAPPED, wrapped)).toBe("MNET_ENVELOPE_DECRYPTION_FAILED");
     }

@@ -5,7 +5,17 @@ import type { Transport } from "../../src/transport/transport.ts";
 import { encodeCall, encodeResult } from "../../src/xmlrpc/encode.ts";
 import { encodeFault } from "../../src/xmlrpc/fault.ts";
 import { codeOf } from "../support/code-of.ts";
-import { isSignedBy, openAnswer, rig, summary, wrap } from "../support/hosts.ts";
+import {
+  insertPeer,
+  isSignedBy,
+  keyedSite,
+  openAnswer,
+  rig,
+  summary,
+  transportTo,
+  wrap,
+  type KeyedSite,
+} from "../support/hosts.ts";
 import { recordedRequest } from "../support/recorded-exchange.ts";
 import { answer, scriptedRig } from "../support/scripted-peer.ts";
 import { watchedNetwork, type WatchedHost, type WatchedNetwork } from "../support/watched-network.ts";
@@ -129,6 +139,68 @@ describe("a network of old and new", () => {
     expect(await us.list()).toEqual([]);
   });
 
+  test("SEC-029 of a Moodle, a host with MNet's own only and two with both, every pair uses the best that both have", async () => {
+    await using network = watchedNetwork();
+    const moodle = keyedSite("https://moodle.test", 5);
+    const recordedAnswers: Readonly<Record<string, string>> = {
+      "system/profiles": recordedRequest("moodle-4.5", "116-fault-7018-unknown-system-method").response.xmlrpc!,
+      "system/listServices": recordedRequest("moodle-4.5", "161-rotation-2-a-rotated-b-calls-with-old-key").response
+        .xmlrpc!,
+    };
+    const wire: string[] = [];
+    const through = (name: string, key: KeyedSite): Transport => ({
+      async exchange(request) {
+        const body = Buffer.from(request.body ?? "");
+        const to = request.url.hostname.replace(/\.test$/, "");
+        const root = /<([a-z]+Message)/.exec(body.toString("latin1"))?.[1];
+        if (root) wire.push(`${name} → ${to} ${root}`);
+        if (to !== "moodle") return network.transport.exchange(request);
+        // What a Moodle cannot read, it answers in clear.
+        if (root !== "encryptedMessage") return { status: 200, headers: {}, body: encodeFault(7021, "no") };
+        const { decoded } = openAnswer(body, moodle);
+        const document = Buffer.from(recordedAnswers[decoded.kind === "call" ? decoded.method : ""] ?? "");
+        const timestamp = new Date(network.clock.now());
+        return { status: 200, headers: {}, body: wrap(document, { from: moodle, to: key, timestamp }) };
+      },
+    });
+    const hosts: WatchedHost[] = [];
+    for (const [n, [name, options]] of Object.entries({ a: {}, b: {}, old: MNET_ONLY }).entries()) {
+      const key = keyedSite(`https://${name}.test`, n);
+      const host = await network.host(name, { transport: through(name, key), ...options });
+      await insertPeer(host.store, moodle);
+      for (const other of hosts) await network.connect(other, host);
+      hosts.push(host);
+    }
+    const maintainAll = async (): Promise<void> => {
+      for (const host of hosts) expect((await host.maintain()).failed).toEqual([]);
+    };
+    await maintainAll();
+    await maintainAll();
+    wire.splice(0);
+    for (const from of hosts) {
+      for (const to of [...hosts, moodle]) if (to !== from) await call(from, to);
+      const body = wrap(encodeCall("system/listServices", []), {
+        from: moodle,
+        to: keyedSite(from.wwwroot, hosts.indexOf(from)),
+        timestamp: new Date(network.clock.now()),
+      });
+      const path = "/mnet/xmlrpc/server.php";
+      const response = await from.handle({ method: "POST", path, headers: {}, body });
+      expect(summary(openAnswer(response!.body, moodle))).toMatchObject({ form: "signed and encrypted", value: [] });
+    }
+    expect(wire).toEqual([
+      "a → b secureMessage",
+      "a → old encryptedMessage",
+      "a → moodle encryptedMessage",
+      "b → a secureMessage",
+      "b → old encryptedMessage",
+      "b → moodle encryptedMessage",
+      "old → a encryptedMessage",
+      "old → b encryptedMessage",
+      "old → moodle encryptedMessage",
+    ]);
+  });
+
   test("only versions that both have are tried", async () => {
     await using us = await scriptedRig((_, all) => answer(all, encodeResult(["secure/99", 5, "mnet"])));
     await us.host.maintain();
@@ -205,6 +277,56 @@ describe("a man in the middle", () => {
     await us.host.maintain();
     expect(us.told("call.failed")).toMatchObject([{ code: "MNET_ENVELOPE_REPLAYED" }]);
     expect((await us.store.peers.find(us.aliceId))!.profile).toEqual({ askedAt });
+  });
+
+  test("SEC-033 SEC-034 what was said or proved before is no proof after an operator has taken it back", async () => {
+    await using network = watchedNetwork();
+    const [a, b] = await two(network);
+    await b.maintain();
+    const proofs = network.exchanges.map(({ request }) => request).filter(({ body }) => body);
+    expect(proofs).toHaveLength(2);
+    // An operator of a, after b went back to software without the profile.
+    const toB = await a.peers.get(b.wwwroot);
+    expect((await a.peers.set(toB, { profile: "automatic" })).profile).toBe("mnet");
+    a.events.splice(0);
+    for (const wait of [0, 10_000, 600_000]) {
+      await network.clock.advance(wait);
+      for (const { method, url, headers, body } of proofs) {
+        const response = await a.handle({ method, path: url.pathname, headers, body: body! });
+        expect(response?.status).toBe(200);
+      }
+      expect(await profileOf(a, b)).toBe("mnet");
+    }
+    const refusals = a.events.flatMap((event) => (event.type === "call.refused" ? [event.code] : []));
+    expect(refusals).toEqual([
+      ...["MNET_ENVELOPE_REPLAYED", "MNET_ENVELOPE_REPLAYED"],
+      ...["MNET_ENVELOPE_REPLAYED", "MNET_ENVELOPE_REPLAYED"],
+      // Ten minutes later, the signed time alone is enough.
+      ...["MNET_ENVELOPE_REPLAYED", "MNET_PEER_CLOCK_BEHIND"],
+    ]);
+    expect(a.events.filter(({ type }) => type === "peer.profile" || type === "call.served")).toEqual([]);
+  });
+
+  test("SEC-034 a recorded offer makes us try no second time", async () => {
+    let recordedOffer: Uint8Array | undefined;
+    let tries = 0;
+    await using us = await rig({
+      transport: transportTo((request) => {
+        if (Buffer.from(request.body ?? "").includes("<secureMessage")) {
+          tries += 1;
+          return Buffer.from(encodeFault(7021, "no"));
+        }
+        recordedOffer ??= answer(us, encodeResult(["secure/1", "mnet"]));
+        return recordedOffer;
+      }),
+    });
+    await us.host.maintain();
+    expect(tries).toBe(1);
+    await us.clock.advance(86_400_000);
+    await us.host.maintain();
+    expect(tries).toBe(1);
+    expect(us.told("call.failed").map(({ code }) => code)).toEqual(["MNET_REMOTE_FAULT", "MNET_ENVELOPE_REPLAYED"]);
+    expect((await us.host.peers.get(us.aliceId)).profile).toBe("mnet");
   });
 });
 

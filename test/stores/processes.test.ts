@@ -42,7 +42,7 @@ async function together(count: number, args: (index: number) => readonly string[
 describe("several processes on one file", () => {
   test("migrate at once: one does it, nobody fails", async () => {
     const applied = await together(4, () => ["migrate", file]);
-    expect(applied.flat()).toEqual(["0001-base", "0002-services", "0010-secure-profile"]);
+    expect(applied.flat()).toEqual(["0001-base", "0002-services", "0010-secure-profile", "0011-keys-of-peers"]);
     const store = openStore(`sqlite:${file}`);
     await store.open();
     expect(await store.peers.generation()).toBe(1);

@@ -1,4 +1,5 @@
 import type { KeyStore, StoredKey } from "../../src/keys/key-store.ts";
+import { keysToForget } from "../../src/stores/key-rules.ts";
 
 /** A key store in memory that tells what it was asked and fails when it is told to. */
 export interface FakeKeyStore extends KeyStore {
@@ -20,9 +21,16 @@ export function fakeKeyStore(keys: StoredKey[] = []): FakeKeyStore {
     keys,
     calls: [],
     failure: undefined,
-    async list() {
+    async list(owner) {
       record("list");
-      return [...keys].sort((left, right) => right.createdAt - left.createdAt);
+      const wanted = owner === "shared" ? undefined : owner;
+      return keys
+        .filter(({ peer }) => owner === undefined || peer === wanted)
+        .sort((left, right) => right.createdAt - left.createdAt);
+    },
+    async owners() {
+      record("owners");
+      return [...new Set(keys.flatMap(({ peer }) => peer ?? []))];
     },
     async prepare(key) {
       record("prepare");
@@ -31,10 +39,17 @@ export function fakeKeyStore(keys: StoredKey[] = []): FakeKeyStore {
     async promote(next, expected) {
       record("promote");
       const at = keys.findIndex(({ fingerprint, state }) => fingerprint === next && state === "prepared");
-      const current = keys.findIndex(({ state }) => state === "current");
+      const current = keys.findIndex(({ state, peer }) => state === "current" && peer === keys[at]?.peer);
       if (at < 0 || keys[current]?.fingerprint !== expected) return false;
       if (current >= 0) keys[current] = { ...keys[current]!, state: "archived" };
       keys[at] = { ...keys[at]!, state: "current" };
+      return true;
+    },
+    async archive(fingerprint) {
+      record("archive");
+      const at = keys.findIndex((key) => key.fingerprint === fingerprint && key.state === "current");
+      if (keys[at]?.peer === undefined) return false;
+      keys[at] = { ...keys[at], state: "archived" };
       return true;
     },
     async revoke(fingerprint) {
@@ -49,12 +64,13 @@ export function fakeKeyStore(keys: StoredKey[] = []): FakeKeyStore {
       keys[at] = { ...keys[at]!, privateKey };
       return true;
     },
-    async prune(generations) {
+    async prune(generations, _now, before) {
       record("prune");
-      const archived = keys
-        .filter(({ state }) => state === "archived")
-        .sort((left, right) => right.createdAt - left.createdAt);
-      for (const key of archived.slice(generations)) keys.splice(keys.indexOf(key), 1);
+      const newestFirst = keys.toSorted((left, right) => right.createdAt - left.createdAt);
+      // Prepared ones stay, however old.
+      for (const key of keysToForget(newestFirst, { generations, now: 0, ...(before !== undefined && { before }) })) {
+        keys.splice(keys.indexOf(key), 1);
+      }
     },
   };
   return store;

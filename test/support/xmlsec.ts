@@ -61,7 +61,44 @@ export function opensslOaep(direction: "encrypt" | "decrypt", keyPem: string, in
   return out;
 }
 
+const PSS = [
+  "-sha256",
+  "-sigopt",
+  "rsa_padding_mode:pss",
+  "-sigopt",
+  "rsa_pss_saltlen:32",
+  "-sigopt",
+  "rsa_mgf1_md:sha256",
+];
+
+/** RSA-PSS with SHA-256 and a salt of 32 bytes, by OpenSSL's own command. */
+export function opensslPssSign(privateKeyPem: string, data: Content): Buffer {
+  const { ok, out, said } = run("openssl", ["dgst", ...PSS, "-sign", "key", "-out", "out", "in"], {
+    key: privateKeyPem,
+    in: data,
+  });
+  if (!ok) throw new Error(said);
+  return out;
+}
+
+/** Whether OpenSSL's own command takes a signature of RSA-PSS. */
+export function opensslPssVerify(publicKeyPem: string, data: Content, signature: Uint8Array): boolean {
+  const { ok, said } = run("openssl", ["dgst", ...PSS, "-verify", "key", "-signature", "signature", "in"], {
+    key: publicKeyPem,
+    signature,
+    in: data,
+  });
+  if (!/Verified OK|Verification failure/.test(said)) throw new Error(said);
+  return ok;
+}
+
+/** Why a test of OpenSSL's command is skipped. */
+export const OPENSSL_ABSENT = "openssl is absent";
+
+const isPresent = (program: string, version: string): boolean => !spawnSync(program, [version]).error;
+
+/** Whether it is here. */
+export const opensslIsPresent = isPresent("openssl", "version");
+
 /** Whether both are here. */
-export const xmlsecIsPresent = ["xmlsec1", "openssl"].every(
-  (program) => !spawnSync(program, [program === "openssl" ? "version" : "--version"]).error,
-);
+export const xmlsecIsPresent = opensslIsPresent && isPresent("xmlsec1", "--version");

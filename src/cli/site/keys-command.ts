@@ -1,8 +1,9 @@
 import { Command } from "commander";
+import type { PeerId } from "../../core/ids.ts";
 import type { RotationReport } from "../../host/key-administration.ts";
 import type { CliIo } from "../cli-io.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
-import { withSite, withSiteOptions, type SiteOptions } from "./open-site.ts";
+import { peerKeyOf, withSite, withSiteOptions, type SiteOptions } from "./open-site.ts";
 import { show, showFields } from "./show.ts";
 
 type Options = SiteOptions & { readonly json?: boolean };
@@ -16,9 +17,20 @@ export function keysCommand(io: CliIo, finish: (code: ExitCode) => void): Comman
   add("show", "List the keys, newest first.").action((options: Options) =>
     withSite(options, async (host) => {
       const all = await host.keys.all();
+      const names = new Map<PeerId, string>();
+      for (const { peer } of all) {
+        if (peer !== undefined) names.set(peer, (await host.peers.find(peer))?.wwwroot ?? `removed peer ${peer}`);
+      }
       show(io, options.json, all, {
-        head: ["fingerprint", "state", "from", "until", "bits"],
-        rows: all.map((key) => [key.fingerprint, key.state, key.notBefore, key.notAfter, key.modulusBits]),
+        head: ["fingerprint", "state", "from", "until", "bits", "for"],
+        rows: all.map(({ fingerprint, state, notBefore, notAfter, modulusBits, peer }) => [
+          fingerprint,
+          state,
+          notBefore,
+          notAfter,
+          modulusBits,
+          peer === undefined ? "all others" : names.get(peer),
+        ]),
       });
     }),
   );
@@ -44,13 +56,14 @@ export function keysCommand(io: CliIo, finish: (code: ExitCode) => void): Comman
         else io.stdout.write(`${rewrapped} private keys were stored otherwise, and are encrypted anew.\n`);
       }),
   );
-  withSiteOptions(
-    keys.command("export-certificate").description("Print the current certificate, for other sites."),
-  ).action((options: Options) =>
-    withSite(options, async (host) => {
-      io.stdout.write((await host.keys.current()).certificate);
-    }),
-  );
+  withSiteOptions(keys.command("export-certificate").description("Print the current certificate, for other sites."))
+    .option("--peer <peer>", "the one for this peer, which may have its own")
+    .action((options: Options & { readonly peer?: string }) =>
+      withSite(options, async (host) => {
+        const peer = options.peer === undefined ? undefined : await host.peers.get(peerKeyOf(options.peer));
+        io.stdout.write((await host.keys.current(peer)).certificate);
+      }),
+    );
   return keys;
 }
 
@@ -59,9 +72,10 @@ function showRotation(io: CliIo, { json }: Options, report: RotationReport): Exi
   if (!json) {
     io.stdout.write(report.dryRun ? `Present key: ${report.from}\n` : `${report.from} → ${report.to ?? "?"}\n`);
   }
-  const outcomes = report.peers.map(({ peer, outcome, error }) => ({
+  const outcomes = report.peers.map(({ peer, outcome, ownKey, error }) => ({
     peer: peer.wwwroot,
     outcome,
+    ...(ownKey && { ownKey }),
     ...(error && { error: { code: error.code, message: error.message } }),
   }));
   show(
@@ -69,8 +83,8 @@ function showRotation(io: CliIo, { json }: Options, report: RotationReport): Exi
     json,
     { ...report, peers: outcomes },
     {
-      head: ["peer", "outcome", "because"],
-      rows: outcomes.map(({ peer, outcome, error }) => [peer, outcome, error?.message]),
+      head: ["peer", "outcome", "its own key", "because"],
+      rows: outcomes.map(({ peer, outcome, ownKey, error }) => [peer, outcome, ownKey?.to, error?.message]),
     },
   );
   return report.peers.some(({ outcome }) => outcome === "must-act") ? EXIT.failed : EXIT.ok;

@@ -110,7 +110,7 @@ export async function withSite<T, const S extends readonly Service[] = readonly 
 async function openedKey(store: Store): Promise<Certificate | undefined> {
   try {
     await store.open();
-    const current = (await store.keys.list()).find(({ state }) => state === "current");
+    const current = (await store.keys.list("shared")).find(({ state }) => state === "current");
     return current && Certificate.parse(current.certificate, { minimumBits: 1024 });
   } catch (error) {
     // Connections that stay would keep the process.

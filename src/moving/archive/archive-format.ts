@@ -55,6 +55,7 @@ export const RECORD = v.variant("kind", [
       privateKey: base64,
       state: v.picklist(["current", "archived", "revoked"] satisfies StoredKey["state"][]),
       createdAt: time,
+      peer: v.optional(id),
     }),
   }),
   v.strictObject({ kind: v.literal("all-hosts"), services }),

@@ -1,7 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import * as v from "valibot";
 import { ArchiveError } from "../../core/errors.ts";
-import type { Fingerprint } from "../../core/ids.ts";
+import type { Fingerprint, PeerId } from "../../core/ids.ts";
 import type { Secret } from "../../core/secret.ts";
 import { KeyPair } from "../../crypto/key-pair.ts";
 import type { StoreRecord } from "../../host/store-record.ts";
@@ -164,9 +164,9 @@ async function unarchived(
 ): Promise<StoreRecord> {
   // What the brands of ids promise was checked by whoever wrote the archive, and by its digest that it is still so.
   if (record.kind !== "key") return record as StoreRecord;
-  const { state, certificate, privateKey, createdAt } = record.key;
+  const { state, certificate, privateKey, createdAt, peer } = record.key;
   const fingerprint = record.key.fingerprint as Fingerprint;
-  const key = { fingerprint, certificate, state, createdAt };
+  const key = { fingerprint, certificate, state, createdAt, ...(peer !== undefined && { peer: peer as PeerId }) };
   if (state === "revoked") return { kind: "key", key: { ...key, privateKey: new Uint8Array() } };
   const pem = keys.decrypt(privateKey, fingerprint)?.toString("utf8");
   if (pem === undefined) {

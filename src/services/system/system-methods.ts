@@ -4,13 +4,14 @@ import type { Catalogue } from "../../host/catalogue.ts";
 import type { Caller, SystemMethod } from "../../host/dispatcher.ts";
 import { FAULT } from "../../host/fault-table.ts";
 import type { MethodEntry } from "../../host/service.ts";
+import type { PeerRecord } from "../../peer/peer-store.ts";
 import type { XmlRpcValue } from "../../xmlrpc/value.ts";
 
 /** What the system methods look at. */
 export interface SystemContext {
   readonly catalogue: Catalogue;
-  /** Canonical PEM of the current key. */
-  readonly ownCertificate: () => Promise<string>;
+  /** Canonical PEM of the key that is current for the peer. */
+  readonly ownCertificate: (peer: PeerRecord) => Promise<string>;
 }
 
 /** `apiversion` of every service (spec 1.1). */
@@ -22,7 +23,7 @@ const API_VERSION = "1";
  */
 export function systemMethods({ catalogue, ownCertificate }: SystemContext): ReadonlyMap<string, SystemMethod> {
   return new Map<string, SystemMethod>([
-    ["system/keyswap", () => ownCertificate()],
+    ["system/keyswap", (_params, { peer }) => ownCertificate(peer)],
     ["system/listServices", (_params, caller) => listServices(caller)],
     ["system/listMethods", ([service], caller) => listMethods(caller, optionalName(service))],
     // Not one of Moodle's, which has fault 7018 for it (docs/secure-profile.md, 7).

@@ -1,5 +1,5 @@
 import type { KeyStore, StoredKey } from "../../keys/key-store.ts";
-import { currentKeyStays, PREPARED_FOR_MS } from "../key-rules.ts";
+import { currentKeyStays, keysToForget } from "../key-rules.ts";
 import type { MemoryState } from "./memory-store.ts";
 
 /** Own keys in memory. Every method runs without a pause, so each is one step. */
@@ -10,8 +10,14 @@ export function memoryKeyStore(state: MemoryState): KeyStore {
   const newestFirst = (): StoredKey[] => [...keys.values()].reverse().sort((a, b) => b.createdAt - a.createdAt);
 
   return {
-    async list() {
-      return newestFirst().map(copyOf);
+    async list(owner) {
+      const wanted = owner === "shared" ? undefined : owner;
+      return newestFirst()
+        .filter(({ peer }) => owner === undefined || peer === wanted)
+        .map(copyOf);
+    },
+    async owners() {
+      return [...new Set([...keys.values()].flatMap(({ peer }) => peer ?? []))];
     },
     async prepare(key) {
       if (keys.has(key.fingerprint)) return;
@@ -20,10 +26,17 @@ export function memoryKeyStore(state: MemoryState): KeyStore {
     },
     async promote(next, expected) {
       const prepared = keys.get(next);
-      const current = [...keys.values()].find((key) => key.state === "current");
+      const current = [...keys.values()].find((key) => key.state === "current" && key.peer === prepared?.peer);
       if (prepared?.state !== "prepared" || current?.fingerprint !== expected) return false;
       if (current) keys.set(current.fingerprint, { ...current, state: "archived" });
       keys.set(next, { ...prepared, state: "current" });
+      state.generation += 1;
+      return true;
+    },
+    async archive(fingerprint) {
+      const key = keys.get(fingerprint);
+      if (key?.state !== "current" || key.peer === undefined) return false;
+      keys.set(fingerprint, { ...key, state: "archived" });
       state.generation += 1;
       return true;
     },
@@ -43,12 +56,8 @@ export function memoryKeyStore(state: MemoryState): KeyStore {
       state.generation += 1;
       return true;
     },
-    async prune(generations, now) {
-      const old = newestFirst();
-      const forgotten = [
-        ...old.filter((key) => key.state === "archived").slice(generations),
-        ...old.filter((key) => key.state === "prepared" && key.createdAt < now - PREPARED_FOR_MS),
-      ];
+    async prune(generations, now, before) {
+      const forgotten = keysToForget(newestFirst(), { generations, now, ...(before !== undefined && { before }) });
       for (const key of forgotten) {
         key.privateKey.fill(0);
         keys.delete(key.fingerprint);
@@ -58,6 +67,7 @@ export function memoryKeyStore(state: MemoryState): KeyStore {
   };
 }
 
-function copyOf({ fingerprint, certificate, privateKey, state, createdAt }: StoredKey): StoredKey {
-  return { fingerprint, certificate, privateKey: new Uint8Array(privateKey), state, createdAt };
+function copyOf({ fingerprint, certificate, privateKey, state, createdAt, peer }: StoredKey): StoredKey {
+  const owner = peer !== undefined && { peer };
+  return { fingerprint, certificate, privateKey: new Uint8Array(privateKey), state, createdAt, ...owner };
 }

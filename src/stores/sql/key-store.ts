@@ -1,7 +1,7 @@
 import type { Selectable, Transaction } from "kysely";
-import type { Fingerprint } from "../../core/ids.ts";
+import type { Fingerprint, PeerId } from "../../core/ids.ts";
 import type { KeyStore, StoredKey } from "../../keys/key-store.ts";
-import { currentKeyStays, PREPARED_FOR_MS } from "../key-rules.ts";
+import { currentKeyStays, keysToForget } from "../key-rules.ts";
 import { change, type SqlContext } from "./engine.ts";
 import type { Schema } from "./schema.ts";
 
@@ -21,13 +21,13 @@ export function sqlKeyStore(context: SqlContext): KeyStore {
   }
 
   return {
-    async list() {
-      const rows = await db
+    async list(owner) {
+      let query = db
         .selectFrom(tables.key)
-        .select(["fingerprint", "certificate", "private_key", "state", "created_at"])
-        .orderBy("created_at", "desc")
-        .orderBy("id", "desc")
-        .execute();
+        .select(["fingerprint", "certificate", "private_key", "state", "created_at", "peer"]);
+      if (owner === "shared") query = query.where("peer", "is", null);
+      else if (owner !== undefined) query = query.where("peer", "=", owner);
+      const rows = await query.orderBy("created_at", "desc").orderBy("id", "desc").execute();
       return rows.map((row) => ({
         fingerprint: row.fingerprint as Fingerprint,
         certificate: row.certificate,
@@ -35,7 +35,12 @@ export function sqlKeyStore(context: SqlContext): KeyStore {
         privateKey: new Uint8Array(row.private_key),
         state: row.state,
         createdAt: row.created_at,
+        ...ownerOf(row),
       }));
+    },
+    async owners() {
+      const rows = await db.selectFrom(tables.key).select("peer").distinct().where("peer", "is not", null).execute();
+      return rows.flatMap((row) => ownerOf(row).peer ?? []);
     },
     async prepare(key) {
       await change(context, async (trx) => {
@@ -54,23 +59,49 @@ export function sqlKeyStore(context: SqlContext): KeyStore {
     },
     async promote(next, expected, now) {
       return change(context, async (trx) => {
-        const rows = await trx
+        const prepared = await trx
           .selectFrom(tables.key)
-          .select(["fingerprint", "state"])
-          .where((row) => row.or([row("state", "=", "current"), row("fingerprint", "=", next)]))
-          .execute();
-        const current = rows.find((row) => row.state === "current")?.fingerprint;
-        const isPrepared = rows.some((row) => row.fingerprint === next && row.state === "prepared");
-        if (current !== expected || !isPrepared) return { changed: false, result: false };
+          .select("peer")
+          .where("fingerprint", "=", next)
+          .where("state", "=", "prepared")
+          .executeTakeFirst();
+        if (!prepared) return { changed: false, result: false };
+        const { peer } = prepared;
+        const current = await trx
+          .selectFrom(tables.key)
+          .select("fingerprint")
+          .where("state", "=", "current")
+          .where("peer", peer === null ? "is" : "=", peer)
+          .executeTakeFirst();
+        if (current?.fingerprint !== expected) return { changed: false, result: false };
         await trx
           .updateTable(tables.key)
           .set({ state: "archived", changed_at: now })
           .where("state", "=", "current")
+          .where("peer", peer === null ? "is" : "=", peer)
           .execute();
         await trx
           .updateTable(tables.key)
           .set({ state: "current", changed_at: now })
           .where("fingerprint", "=", next)
+          .execute();
+        return { changed: true, result: true };
+      });
+    },
+    async archive(fingerprint, now) {
+      return change(context, async (trx) => {
+        const current = await trx
+          .selectFrom(tables.key)
+          .select("id")
+          .where("fingerprint", "=", fingerprint)
+          .where("state", "=", "current")
+          .where("peer", "is not", null)
+          .executeTakeFirst();
+        if (!current) return { changed: false, result: false };
+        await trx
+          .updateTable(tables.key)
+          .set({ state: "archived", changed_at: now })
+          .where("id", "=", current.id)
           .execute();
         return { changed: true, result: true };
       });
@@ -107,19 +138,19 @@ export function sqlKeyStore(context: SqlContext): KeyStore {
       if (isReplaced) await engine.scrub(db);
       return isReplaced;
     },
-    async prune(generations, now) {
+    async prune(generations, now, before) {
       const isForgotten = await change(context, async (trx) => {
         const rows = await trx
           .selectFrom(tables.key)
-          .select(["id", "state", "created_at"])
+          .select(["id", "state", "created_at", "peer"])
           .where("state", "in", ["archived", "prepared"])
           .orderBy("created_at", "desc")
           .orderBy("id", "desc")
           .execute();
-        const forgotten = [
-          ...rows.filter((row) => row.state === "archived").slice(generations),
-          ...rows.filter((row) => row.state === "prepared" && row.created_at < now - PREPARED_FOR_MS),
-        ];
+        const forgotten = keysToForget(
+          rows.map((row) => ({ id: row.id, state: row.state, createdAt: row.created_at, ...ownerOf(row) })),
+          { generations, now, ...(before !== undefined && { before }) },
+        );
         for (const { id } of forgotten) await trx.deleteFrom(tables.key).where("id", "=", id).execute();
         return { changed: forgotten.length > 0, result: forgotten.length > 0 };
       });
@@ -135,5 +166,9 @@ export function keyRow(key: StoredKey): Omit<Selectable<Schema["key"]>, "id" | "
     private_key: key.privateKey,
     created_at: key.createdAt,
     changed_at: key.createdAt,
+    peer: key.peer ?? null,
   };
 }
+
+const ownerOf = ({ peer }: { readonly peer: number | null }): Pick<StoredKey, "peer"> =>
+  peer === null ? {} : { peer: peer as PeerId };

@@ -204,6 +204,14 @@ export const MIGRATIONS: readonly Migration[] = [
     creates: [],
     statements: (db, tables, { text }) => [db.schema.alterTable(tables.peer).addColumn("profile", text)],
   },
+  {
+    name: "0011-keys-of-peers",
+    creates: [],
+    statements: (db, tables, { integer }) => [
+      db.schema.alterTable(tables.key).addColumn("peer", integer),
+      db.schema.createIndex(`${tables.key}_peer`).on(tables.key).column("peer"),
+    ],
+  },
 ];
 
 /** The statements of one step, with the one that records it at the end: whoever stops half way has a step that is not recorded. */

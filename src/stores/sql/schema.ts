@@ -30,6 +30,8 @@ interface KeyTable {
   created_at: number;
   /** When the state was last changed. */
   changed_at: number;
+  /** The peer that it is for; `null`: shared. */
+  peer: number | null;
 }
 
 interface PeerTable {

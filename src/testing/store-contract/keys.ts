@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Fingerprint } from "../../core/ids.ts";
+import type { Fingerprint, PeerId } from "../../core/ids.ts";
 import type { Store } from "../../host/store.ts";
 import type { StoredKey } from "../../keys/key-store.ts";
 import { type Checks, CONTENDERS, DAY_MS, HOSTILE_TEXTS, race, START } from "./check.ts";
@@ -242,6 +242,90 @@ export const KEY_CHECKS: Checks = {
     );
     assert.deepEqual(await states(store), won.includes(true) ? ["current"] : []);
   },
+  "SEC-032 keys: each owner has a current key and an archive of its own": async (store, other) => {
+    const make = async (name: string, peer?: number, at = START): Promise<void> => {
+      await store.keys.prepare({ ...keyOf(name, peer), createdAt: at });
+    };
+    await make("shared 1");
+    await make("seven 1", 7, START + 1);
+    await make("eight 1", 8, START + 2);
+    assert.deepEqual(await store.keys.owners().then(sorted), [7, 8]);
+    for (const name of ["shared 1", "seven 1", "eight 1"]) {
+      assert.equal(await store.keys.promote(fingerprint(name), undefined, START), true, name);
+    }
+    assert.deepEqual(await other.keys.list("shared"), [{ ...key("shared 1"), state: "current" }]);
+    assert.deepEqual(await other.keys.list(7 as PeerId), [
+      { ...keyOf("seven 1", 7), createdAt: START + 1, state: "current" },
+    ]);
+    assert.deepEqual(await other.keys.list(9 as PeerId), []);
+    assert.deepEqual(await fingerprints(other), ["eight 1", "seven 1", "shared 1"].map(fingerprint));
+
+    // Nobody's key takes another's place.
+    await make("seven 2", 7, START + 3);
+    for (const expected of [undefined, "shared 1", "eight 1"]) {
+      const name = expected === undefined ? undefined : fingerprint(expected);
+      assert.equal(await other.keys.promote(fingerprint("seven 2"), name, START), false, expected);
+    }
+    assert.equal(await other.keys.promote(fingerprint("seven 2"), fingerprint("seven 1"), START), true);
+    assert.deepEqual(await statesOf(store, 7), ["current", "archived"]);
+    assert.deepEqual(await statesOf(store, "shared"), ["current"]);
+    assert.deepEqual(await statesOf(store, 8), ["current"]);
+  },
+  "SEC-032 keys: of many who promote the first key of a peer at once, one succeeds": async (store, other) => {
+    await store.keys.prepare(key("shared"));
+    await store.keys.promote(fingerprint("shared"), undefined, START);
+    for (let index = 0; index < CONTENDERS; index += 1) await store.keys.prepare(keyOf(`own ${index}`, 7));
+    const won = await race(
+      (contender, index) => contender.keys.promote(fingerprint(`own ${index}`), undefined, START),
+      store,
+      other,
+    );
+    assert.equal(won.filter(Boolean).length, 1);
+    assert.equal((await statesOf(other, 7)).filter((state) => state === "current").length, 1);
+    assert.deepEqual(await statesOf(other, "shared"), ["current"]);
+  },
+  "SEC-032 keys: a peer's current key is archived with none in its place, and a shared one never": async (
+    store,
+    other,
+  ) => {
+    await store.keys.prepare(key("shared"));
+    await store.keys.prepare(keyOf("own", 7));
+    assert.equal(await store.keys.archive(fingerprint("own"), START), false);
+    for (const name of ["shared", "own"]) await store.keys.promote(fingerprint(name), undefined, START);
+    const generation = await other.peers.generation();
+    for (const name of ["shared", "unknown", ...HOSTILE_TEXTS]) {
+      assert.equal(await other.keys.archive(fingerprint(name), START), false);
+    }
+    assert.equal(await other.peers.generation(), generation);
+    const won = await race((contender) => contender.keys.archive(fingerprint("own"), START), store, other);
+    assert.equal(won.filter(Boolean).length, 1);
+    assert.notEqual(await other.peers.generation(), generation);
+    assert.deepEqual(await other.keys.list(7 as PeerId), [{ ...keyOf("own", 7), state: "archived" }]);
+    assert.deepEqual(await statesOf(other, "shared"), ["current"]);
+    await store.keys.prepare({ ...keyOf("next", 7), createdAt: START + 1 });
+    assert.equal(await other.keys.promote(fingerprint("next"), undefined, START), true);
+  },
+  "SEC-032 keys: prune counts the archived keys of each owner, and those of peers have an end": async (
+    store,
+    other,
+  ) => {
+    const current = new Map<number | undefined, Fingerprint>();
+    for (const [index, peer] of [undefined, 7, undefined, 7, 8, 7, undefined, 8].entries()) {
+      const name = `${peer ?? "shared"} ${index}`;
+      await store.keys.prepare({ ...keyOf(name, peer), createdAt: START + index });
+      assert.equal(await store.keys.promote(fingerprint(name), current.get(peer), START), true);
+      current.set(peer, fingerprint(name));
+    }
+    await store.keys.prune(2, START);
+    assert.equal((await other.keys.list()).length, 8);
+    await store.keys.prune(1, START, START + 3);
+    assert.deepEqual(await fingerprints(other), ["8 7", "shared 6", "7 5", "8 4", "7 3", "shared 2"].map(fingerprint));
+    await other.keys.prune(1, START, START + 4);
+    assert.deepEqual(await fingerprints(store), ["8 7", "shared 6", "7 5", "8 4", "shared 2"].map(fingerprint));
+    await other.keys.prune(1, START, START + DAY_MS);
+    // Current ones stay, and what is shared has no end but the next.
+    assert.deepEqual(await fingerprints(store), ["8 7", "shared 6", "7 5", "shared 2"].map(fingerprint));
+  },
   "keys: what a caller does to its copy does not reach the store": async (store) => {
     const given = key("a");
     await store.keys.prepare(given);
@@ -251,6 +335,16 @@ export const KEY_CHECKS: Checks = {
     assert.deepEqual(await store.keys.list(), [key("a")]);
   },
 };
+
+const keyOf = (name: string, peer: number | undefined): StoredKey => ({
+  ...key(name),
+  ...(peer !== undefined && { peer: peer as PeerId }),
+});
+
+const sorted = (ids: readonly PeerId[]): readonly PeerId[] => [...ids].sort((a, b) => a - b);
+
+const statesOf = async (store: Store, owner: number | "shared"): Promise<readonly StoredKey["state"][]> =>
+  (await store.keys.list(owner as PeerId | "shared")).map(({ state }) => state);
 
 const states = async (store: Store): Promise<readonly StoredKey["state"][]> =>
   (await store.keys.list()).map(({ state }) => state);

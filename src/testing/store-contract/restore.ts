@@ -94,6 +94,7 @@ async function requireSite(store: Store): Promise<void> {
     keyOf("c", "current", START + 3),
     { ...keyOf("b", "revoked", START + 2), privateKey: new Uint8Array() },
     keyOf("a", "archived", START + 1),
+    { ...keyOf("o", "current", START), peer: 7 as PeerId },
   ]);
   assert.deepEqual(await store.peers.allHostsServices(), { sso_idp: "publish" });
   for (const id of IDS) assert.deepEqual(await store.peers.find(id as PeerId), peerOf(id));
@@ -143,6 +144,7 @@ function site(): readonly StoreRecord[] {
     { kind: "key", key: keyOf("c", "current", START + 3) },
     { kind: "key", key: { ...keyOf("b", "revoked", START + 2), privateKey: new Uint8Array() } },
     { kind: "key", key: keyOf("a", "archived", START + 1) },
+    { kind: "key", key: { ...keyOf("o", "current", START), peer } },
     { kind: "all-hosts", services: { sso_idp: "publish" } },
     ...IDS.map((id) => ({ kind: "peer" as const, peer: peerOf(id) })),
     { kind: "stats", peer: 3 as PeerId, counters: COUNTERS },
