@@ -67,12 +67,16 @@ async function answer(host: Host, req: IncomingMessage, res: ServerResponse, nex
     else res.writeHead(404, { "content-type": "text/plain; charset=utf-8" }).end("Not found\n");
     return;
   }
-  // One by one: `writeHead` would put our cookies in the place of those that the application has set meanwhile.
-  for (const [name, value] of response.headers) {
-    if (name === "set-cookie") res.appendHeader(name, value);
-    else res.setHeader(name, value);
+  if (res.getHeaderNames().length === 0) {
+    res.writeHead(response.status, response.headers.flat());
+  } else {
+    // One by one: `writeHead` would put our cookies in the place of those that the application has set meanwhile.
+    for (const [name, value] of response.headers) {
+      if (name === "set-cookie") res.appendHeader(name, value);
+      else res.setHeader(name, value);
+    }
+    res.writeHead(response.status);
   }
-  res.writeHead(response.status);
   res.end(req.method === "HEAD" ? undefined : response.body);
 }
 
@@ -80,13 +84,74 @@ async function answer(host: Host, req: IncomingMessage, res: ServerResponse, nex
 const pathOf = (req: IncomingMessage & { readonly originalUrl?: string }): string => req.originalUrl ?? req.url ?? "/";
 
 /** The body, which is not touched before somebody asks for it. */
-async function* bodyOf(req: IncomingMessage): AsyncGenerator<Uint8Array> {
-  if (req.readableDidRead) {
-    throw new ConfigError(
-      "MNET_HTTP_BODY_CONSUMED",
-      "The request's body was read before it came here; mount the handler before any body parser.",
-    );
+function bodyOf(req: IncomingMessage): AsyncIterable<Uint8Array> {
+  return {
+    [Symbol.asyncIterator]() {
+      if (req.readableDidRead) {
+        throw new ConfigError(
+          "MNET_HTTP_BODY_CONSUMED",
+          "The request's body was read before it came here; mount the handler before any body parser.",
+        );
+      }
+      return new RequestParts(req);
+    },
+  };
+}
+
+/** The parts of a body as they come. The iterator of streams does the same for more kinds of streams, and takes longer. */
+class RequestParts implements AsyncIterator<Uint8Array> {
+  readonly #req: IncomingMessage;
+  readonly #parts: Uint8Array[] = [];
+  #end: { readonly error?: Error } | undefined;
+  #waiting: PromiseWithResolver | undefined;
+
+  constructor(req: IncomingMessage) {
+    this.#req = req;
+    req.on("data", this.#onData).once("end", this.#onEnd).once("error", this.#onError).once("close", this.#onClose);
   }
-  // Who stops reading a body that is too large still has to answer on the same socket.
-  for await (const chunk of req.iterator({ destroyOnReturn: false })) yield chunk as Uint8Array;
+
+  next(): Promise<IteratorResult<Uint8Array>> {
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+      this.#give();
+    });
+  }
+
+  /** Who stops reading a body that is too large still has to answer on the same socket. */
+  async return(): Promise<IteratorResult<Uint8Array>> {
+    this.#req.off("data", this.#onData).off("end", this.#onEnd).off("close", this.#onClose);
+    this.#req.pause();
+    return DONE;
+  }
+
+  readonly #onData = (part: Uint8Array): void => {
+    this.#parts.push(part);
+    this.#give();
+  };
+  readonly #onEnd = (): void => this.#finish({});
+  readonly #onError = (error: Error): void => this.#finish({ error });
+  readonly #onClose = (): void => this.#finish({ error: new Error("The caller has hung up.") });
+
+  #finish(end: { readonly error?: Error }): void {
+    this.#end ??= end;
+    this.#give();
+  }
+
+  #give(): void {
+    const waiting = this.#waiting;
+    if (!waiting) return;
+    const part = this.#parts.shift();
+    if (!part && !this.#end) return;
+    this.#waiting = undefined;
+    if (part) waiting.resolve({ done: false, value: part });
+    else if (this.#end?.error) waiting.reject(this.#end.error);
+    else waiting.resolve(DONE);
+  }
+}
+
+const DONE = { done: true, value: undefined } as const;
+
+interface PromiseWithResolver {
+  readonly resolve: (result: IteratorResult<Uint8Array>) => void;
+  readonly reject: (error: Error) => void;
 }

@@ -8,9 +8,9 @@ export type TextForm = "raw" | "code-points" | "bytes";
 /** Characters that cannot stand for themselves. Control characters other than TAB, LF and CR are illegal in XML. */
 const SPECIAL: Readonly<Record<TextForm, RegExp>> = {
   // A raw CR would arrive as LF.
-  raw: /[&<>"'\0-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]/gu,
-  "code-points": /[&<>"']|[^\x20-\x7f]/gu,
-  bytes: /[&<>"]|[^\x20-\x7e]/gu,
+  raw: /[&<>"'\0-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]/u,
+  "code-points": /[&<>"']|[^\x20-\x7f]/u,
+  bytes: /[&<>"]|[^\x20-\x7e]/u,
 };
 
 /** What XML 1.0 allows (section 2.2, Char). */
@@ -24,16 +24,53 @@ const ENTITIES: ReadonlyMap<string, string> = new Map([
   ["'", "&apos;"],
 ]);
 
+/** What stands for a character that cannot stand for itself. */
+function replacementOf(character: string, form: TextForm): string {
+  if (!LEGAL.test(character)) return "";
+  if (form === "bytes") return byteReferences(character);
+  return ENTITIES.get(character) ?? `&#${character.codePointAt(0)};`;
+}
+
+/** The same for the characters of Latin-1, made once; `undefined` for those that stand for themselves. */
+const latin1Replacements = (form: TextForm): readonly (string | undefined)[] =>
+  Array.from({ length: 256 }, (_, code) => {
+    const character = String.fromCharCode(code);
+    return SPECIAL[form].test(character) ? replacementOf(character, form) : undefined;
+  });
+const REPLACEMENTS: Readonly<Record<TextForm, readonly (string | undefined)[]>> = {
+  raw: latin1Replacements("raw"),
+  "code-points": latin1Replacements("code-points"),
+  bytes: latin1Replacements("bytes"),
+};
+
 /**
  * Escapes text for an XML document. Characters that XML 1.0 forbids are left out (MNET-067): a stray control character
  * in a site's data must not make the whole answer fail, and no receiver could read it.
  */
 export function escapeText(text: string, form: TextForm): string {
-  return text.replace(SPECIAL[form], (character) => {
-    if (!LEGAL.test(character)) return "";
-    if (form === "bytes") return byteReferences(character);
-    return ENTITIES.get(character) ?? `&#${character.codePointAt(0)};`;
-  });
+  const special = SPECIAL[form];
+  const first = text.search(special);
+  if (first < 0) return text;
+  // A loop rather than `replace`: a function called for each character takes three times as long for HTML.
+  const replacements = REPLACEMENTS[form];
+  let escaped = "";
+  let copiedTo = 0;
+  for (let at = first; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    let length = 1;
+    let replacement = replacements[code];
+    if (code >= replacements.length) {
+      const character = String.fromCodePoint(text.codePointAt(at) ?? code);
+      length = character.length;
+      if (special.test(character)) replacement = replacementOf(character, form);
+    }
+    if (replacement !== undefined) {
+      escaped += text.slice(copiedTo, at) + replacement;
+      copiedTo = at + length;
+    }
+    at += length - 1;
+  }
+  return escaped + text.slice(copiedTo);
 }
 
 function byteReferences(character: string): string {
