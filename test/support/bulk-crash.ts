@@ -1,33 +1,16 @@
-import { createServer, type Server } from "node:http";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { AddressInfo } from "node:net";
-import { nodeHandler } from "../../src/adapters/node-handler.ts";
-import { createHost } from "../../src/create-host.ts";
-import type { Host } from "../../src/host/host.ts";
 import type { Store } from "../../src/host/store.ts";
-import { enrolment } from "../../src/services/enrolment/enrolment.ts";
 import type { BulkOutcome } from "../../src/services/enrolment/remote-enrolment.ts";
 import { openStore } from "../../src/stores/open-store.ts";
-import { memoryCourses, type MemoryCourses } from "../../src/testing/memory-courses.ts";
 import { childProgram, type ChildProgram } from "./child-program.ts";
 import { insertPeer, keyedSite, keyedStore } from "./hosts.ts";
-import { listedAccounts, type ListedAccounts } from "./listed-accounts.ts";
+import { COURSES, startLms, type Lms } from "./crash-lms.ts";
 
 const HOME = "https://home.example";
-const COURSES = [1, 2, 3];
 /** Longer than a claim lasts. */
 const CLAIM_MS = 11_000;
-
-interface Lms {
-  readonly host: Host;
-  readonly server: Server;
-  courses: MemoryCourses;
-  readonly accounts: ListedAccounts;
-  /** Changes that it was asked for. */
-  calls: number;
-}
 
 /** How a run went. */
 export interface CrashReport {
@@ -56,21 +39,21 @@ export async function crashBulkRun(options: {
 }): Promise<CrashReport> {
   const folder = mkdtempSync(join(tmpdir(), "mnet-bulk-"));
   const program = childProgram("test/crash/bulk-child.ts");
-  const sites = await Promise.all([0, 1, 2].map((n) => startLms(n)));
+  const sites = await Promise.all([0, 1, 2].map((n) => startLms(n + 1, keyedSite(HOME, 0))));
   try {
     const csv = join(folder, "rows.csv");
     writeFileSync(csv, csvOf(sites, options.rows));
     const run = async (name: string, kills: number) => {
       const file = join(folder, `${name}.db`);
       await makeHome(file, sites);
-      for (const site of sites) reset(site);
+      for (const site of sites) site.reset();
       const killed = await workOff(program, [file, HOME, csv, name, String(options.concurrency)], options.rows, kills);
-      const state = (await Promise.all(sites.map(stateOf))).flat();
+      const state = (await Promise.all(sites.map((site) => site.state()))).flat();
       return {
         killed,
         state,
         outcomes: await journalOf(file, name),
-        calls: sites.reduce((sum, { calls }) => sum + calls, 0),
+        calls: sites.reduce((sum, { changes }) => sum + changes, 0),
       };
     };
     const clean = await run("clean", 0);
@@ -87,11 +70,7 @@ export async function crashBulkRun(options: {
     };
   } finally {
     await program.remove();
-    for (const { host, server } of sites) {
-      server.close();
-      server.closeAllConnections();
-      await host.close();
-    }
+    for (const site of sites) await site.close();
     rmSync(folder, { recursive: true, force: true });
   }
 }
@@ -115,62 +94,6 @@ async function workOff(program: ChildProgram, args: readonly string[], rows: num
   }
 }
 
-async function startLms(n: number): Promise<Lms> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const wwwroot = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const store = await keyedStore(wwwroot, n + 1);
-  await insertPeer(store, keyedSite(HOME, 0), {
-    services: { mnet_enrol: "publish" },
-    settings: { maxEnrolments: 1_000_000 },
-  });
-  const accounts = listedAccounts();
-  const lms = { server, accounts, calls: 0, courses: memoryCourses() } as Lms;
-  // The courses can be replaced under the host.
-  const courses = new Proxy({} as MemoryCourses, { get: (_, name): unknown => Reflect.get(lms.courses, name) });
-  const host = await createHost({
-    wwwroot,
-    name: "An LMS",
-    store,
-    services: [enrolment({ accounts: indexed(accounts), courses, enrolments: courses })],
-    maintenance: "manual",
-    observer(event) {
-      if (event.type === "call.served" && /\/(?:un)?enrol_user$/.test(event.method)) lms.calls += 1;
-    },
-  });
-  server.on("request", nodeHandler(host));
-  return Object.assign(lms, { host });
-}
-
-/** Looks accounts up by name without going through all of them. */
-function indexed(accounts: ListedAccounts): ListedAccounts {
-  const byName = new Map<string, Awaited<ReturnType<ListedAccounts["createRemote"]>>>();
-  return {
-    ...accounts,
-    async findRemote(_home, username) {
-      return byName.get(username);
-    },
-    async createRemote(home, username, profile) {
-      const account = byName.get(username) ?? { id: `account-${byName.size}`, username, home: home.wwwroot, profile };
-      byName.set(username, account);
-      return account;
-    },
-  };
-}
-
-function reset(lms: Lms): void {
-  lms.calls = 0;
-  lms.courses = memoryCourses(
-    COURSES.map((id) => ({
-      id,
-      fullname: `Course ${id}`,
-      shortname: `C${id}`,
-      category: { id: 1, name: "All" },
-      offers: [{ role: { id: 5, shortname: "student", name: "Student" } }],
-    })),
-  );
-}
-
 async function makeHome(file: string, sites: readonly Lms[]): Promise<void> {
   const store = await keyedStore(HOME, 0, openStore(`sqlite:${file}`));
   for (const [n, { host }] of sites.entries()) {
@@ -191,15 +114,6 @@ function csvOf(sites: readonly Lms[], count: number): string {
     lines.push([action, wwwroot, course, username, `user${of}@home.example`, "First", "Last"].join(","));
   }
   return `${lines.join("\r\n")}\r\n`;
-}
-
-async function stateOf({ host, courses }: Lms): Promise<string[]> {
-  const home = await host.peers.get(HOME);
-  const inside = await Promise.all(COURSES.map((id) => courses.inCourse(id, home)));
-  return inside
-    .flat()
-    .map(({ account, course, method }) => `${host.wwwroot} ${course.id} ${account.username} ${method}`)
-    .sort();
 }
 
 async function journalOf(file: string, key: string): Promise<ReadonlyMap<number, string>> {

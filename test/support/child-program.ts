@@ -13,7 +13,11 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 export interface Child {
   /** What it says next, of JSON. */
   readonly hear: () => Promise<unknown>;
+  /** All that it says from now on, until it ends; also what it said before it was killed. */
+  readonly said: () => AsyncGenerator;
   readonly tell: (line: string) => void;
+  /** Tells it that nothing more will come. */
+  readonly end: () => void;
   /** With SIGKILL. */
   readonly kill: () => Promise<void>;
   /** The signal that ended it, or its exit code. */
@@ -34,6 +38,11 @@ export function childProgram(source: string): ChildProgram {
   writeFileSync(join(directory, "package.json"), '{ "type": "module" }');
   const program = compile(source, directory, new Set());
   const running = new Set<ChildProcess>();
+  // A run that is interrupted leaves nothing behind.
+  process.once("exit", () => {
+    for (const child of running) child.kill("SIGKILL");
+    rmSync(directory, { recursive: true, force: true });
+  });
   return {
     start(...args) {
       const child = spawn(process.execPath, [program, ...args], { stdio: ["pipe", "pipe", "inherit"] });
@@ -49,7 +58,13 @@ export function childProgram(source: string): ChildProgram {
           if (line.done === true) throw new Error(`The child ended, with ${await ended}.`);
           return JSON.parse(line.value) as unknown;
         },
+        async *said() {
+          for (let line = await lines.next(); line.done !== true; line = await lines.next()) {
+            yield JSON.parse(line.value) as unknown;
+          }
+        },
         tell: (line) => void child.stdin.write(`${line}\n`),
+        end: () => void child.stdin.end(),
         kill: () => killed(child),
         ended,
       };
