@@ -1,4 +1,4 @@
-import { setImmediate } from "node:timers/promises";
+import { setTimeout } from "node:timers/promises";
 import type { Background } from "../core/background.ts";
 import type { Clock } from "../core/clock.ts";
 import { ConfigError, MnetError, type AnyMnetError } from "../core/errors.ts";
@@ -32,10 +32,12 @@ export interface MaintenanceTask {
 
 /** How often the work is done by itself. */
 const INTERVAL_MS = 60_000;
-/** Rows of one transaction: others write in between. */
-const BITE = 1000;
+/** Rows of one transaction: whoever wants to write waits no longer than these take. */
+const BITE = 100;
 /** Bites of one run. What is left is for the next, a minute later. */
-const BITES = 100;
+const BITES = 1000;
+/** So many times as long as a bite took nothing is pruned: most of the time, the store is there for calls. */
+const REST = 3;
 /** Long enough for whoever looks into what happened last term. */
 const LOG_RETENTION_MS = 90 * 24 * 60 * 60 * 1000;
 /** How long a session with a peer is kept after it has expired (spec 9.13). */
@@ -168,11 +170,11 @@ async function inBites(prune: (limit: number) => Promise<number>, signal: AbortS
   let total = 0;
   for (let bites = 0; bites < BITES; bites += 1) {
     signal.throwIfAborted();
+    const started = performance.now();
     const pruned = await prune(BITE);
     total += pruned;
     if (pruned < BITE) break;
-    // An embedded store works in this thread: whoever calls us at this moment comes first.
-    await setImmediate();
+    await setTimeout(REST * (performance.now() - started), undefined, { signal });
   }
   return total;
 }
