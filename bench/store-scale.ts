@@ -93,7 +93,7 @@ async function postgresPlaces(): Promise<{ readonly all: readonly Place[]; remov
       store: openStore(await server.database(name)),
       size,
       run: (statement) => server.administer(name, statement),
-      numbers: (count) => `with g(n) as (select generate_series(1, ${count}))`,
+      numbers: (count) => `with g(n) as (select generate_series(1::bigint, ${count}))`,
     });
   }
   return {

@@ -95,9 +95,8 @@ async function act(told: Told): Promise<object> {
       return { done: jobs, at: Date.now() };
     }
     case "bulk":
-      for await (const { row, resumed, result } of host.enrolment.bulk(told.rows, { key: told.run })) {
-        if (result === "failed") throw new Error(`Row ${row} of ${told.run} failed.`);
-        if (!resumed) say({ run: told.run, row });
+      for await (const { row, resumed, error } of host.enrolment.bulk(told.rows, { key: told.run })) {
+        if (!resumed) say({ run: told.run, row, ...(error && { failed: error.code }) });
       }
       return {};
     case "maintain":

@@ -118,8 +118,9 @@ export class EnrolmentLedger {
     return [...this.#sent.values()].reduce((sum, times) => sum + times - 1, 0);
   }
 
-  /** A process has told what became of a row. */
-  done(run: string, row: number): void {
+  /** A process has told what became of a row. What failed may be lost, but there is nothing that it could fail for. */
+  done(run: string, row: number, failed?: string): void {
+    if (failed !== undefined) this.#violations.push(`run ${run}: row ${row} failed with ${failed}`);
     const rows = this.#reported.get(run) ?? new Set();
     this.#reported.set(run, rows);
     if (rows.has(row)) this.#violations.push(`run ${run}: row ${row} was worked off twice`);

@@ -1,6 +1,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { once } from "node:events";
-import { createServer, request as httpRequest, type Server } from "node:http";
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestOptions,
+  type ServerResponse,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -65,6 +71,10 @@ const SITE_ROTATION_MS = 65_000;
 const LONGEST_PAUSE_MS = 4000;
 /** Longer than a claim of a job lasts. */
 const CLAIM_MS = 3000;
+/** A tenth of a second apart. */
+const FRONT_ATTEMPTS = 200;
+/** So long after the last kill runs may take to their end. */
+const PATIENCE_MS = 90_000;
 
 /**
  * Several processes of a site on one database work with all they have: tokens, messages, keys, jobs, bulk enrolment at two
@@ -116,6 +126,7 @@ class Trial {
   readonly #counts = { kills: 0, unknown: 0, failed: {} as Record<string, number> };
   #home = keyedSite("http://127.0.0.1");
   #last = 0;
+  #endAt = Infinity;
   #isOver = false;
 
   constructor(url: string, program: ChildProgram, options: SiteCrashOptions) {
@@ -155,13 +166,30 @@ class Trial {
       };
       this.#seats.push(new Seat(this.#program, [this.#url, this.#home.wwwroot], heard));
     }
-    forward(this.#front, () => ofMany(this.#seats.filter(({ port }) => port !== undefined))?.port);
+    this.#front.on("request", (request, response) => void this.#forward(request, response));
   }
 
   async close(): Promise<void> {
     this.#front.close();
     this.#front.closeAllConnections();
     for (const lms of this.#lmss) await lms.close();
+  }
+
+  /** As a balancer does: where a process does not answer any more, the next one is asked. */
+  async #forward(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = Buffer.concat((await request.toArray()) as Buffer[]);
+    const { method = "GET", url = "/", headers } = request;
+    for (let attempt = 0; attempt < FRONT_ATTEMPTS; attempt += 1) {
+      const port = ofMany(this.#seats.flatMap((seat) => seat.port ?? []));
+      const answer =
+        port !== undefined && (await answerOf({ host: "127.0.0.1", port, method, path: url, headers }, body));
+      if (answer) {
+        response.writeHead(answer.status, answer.headers).end(answer.body);
+        return;
+      }
+      await setTimeout(PAUSE_MS * 5);
+    }
+    response.writeHead(502).end();
   }
 
   async run(): Promise<SiteCrashReport> {
@@ -176,6 +204,7 @@ class Trial {
     const rotating = this.#again(SITE_ROTATION_MS, () => this.#rotateSite());
     const shown = this.#again(10_000, async () => this.#options.progress?.(this.#figures()));
     const killing = this.#kill();
+    this.#endAt = performance.now() + this.#options.durationMs;
     await setTimeout(this.#options.durationMs);
     this.#isOver = true;
     await Promise.all([...work, rotating, shown, killing]);
@@ -282,6 +311,8 @@ class Trial {
       await setTimeout(PAUSE_MS * 10);
       while (!this.#isOver && this.#runs.filter(({ isOver }) => !isOver).length < OPEN_RUNS) this.#beginRun();
       if (this.#isOver && this.#runs.every(({ isOver }) => isOver)) return;
+      // What is left is in the report: the journal lacks rows.
+      if (performance.now() > this.#endAt + PATIENCE_MS) return;
       const run = ofMany(this.#runs.filter(({ isTaken, isOver }) => !isTaken && !isOver));
       if (!run) continue;
       run.isTaken = true;
@@ -326,8 +357,8 @@ class Trial {
       const { claimed, at, until } = said as { claimed: readonly string[]; at: number; until: number };
       for (const job of claimed) this.#ledger.jobs.claimed(job, at, until);
     } else if ("run" in said) {
-      const { run, row } = said as { run: string; row: number };
-      this.#ledger.enrolments.done(run, row);
+      const { run, row, failed } = said as { run: string; row: number; failed?: string };
+      this.#ledger.enrolments.done(run, row, failed);
     }
   }
 
@@ -459,24 +490,16 @@ class Seat {
   }
 }
 
-/** Leads every request to a port, and says 502 where nobody answers. */
-function forward(front: Server, port: () => number | undefined): void {
-  front.on("request", (request, response) => {
-    const onward = httpRequest({
-      host: "127.0.0.1",
-      port: port() ?? 1,
-      method: request.method,
-      path: request.url,
-      headers: request.headers,
-    });
-    onward.on("error", () => response.writeHead(502).end());
-    onward.on("response", (answer) => {
-      answer.on("error", () => response.destroy());
-      response.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(response);
-    });
-    request.pipe(onward);
-  });
+/** `undefined`: the process that was asked is no more. */
+async function answerOf(options: RequestOptions, body: Buffer) {
+  try {
+    const request = httpRequest(options).end(body);
+    const [answer] = (await once(request, "response")) as [IncomingMessage];
+    const parts = (await answer.toArray()) as Buffer[];
+    return { status: answer.statusCode ?? 502, headers: answer.headers, body: Buffer.concat(parts) };
+  } catch {
+    return undefined;
+  }
 }
 
 function offerOf(answer: Answer | undefined): Offer {

@@ -1,6 +1,7 @@
 import type { LogEntry, LogStore } from "../../host/log-store.ts";
 import { cursorAt, numberOf } from "../cursor.ts";
 import { decodeEvent, encodeEvent } from "../event-json.ts";
+import { chunksOf } from "./chunks.ts";
 import { ROWS_AT_ONCE, transact, type SqlContext } from "./engine.ts";
 
 /** The log in SQL. */
@@ -45,24 +46,20 @@ export function sqlLogStore(context: SqlContext): LogStore {
       return rows.length > limit && last ? { items, next: cursorAt(last.sequence) } : { items };
     },
     async prune(before, limit) {
-      return transact(context, swift, async (trx) => {
-        // The last to go, found first: not every engine has a limit on `delete` or in a subquery of it.
-        const oldest = await trx
-          .selectFrom(tables.log)
-          .select("sequence")
-          .where("at", "<", before)
-          .orderBy("sequence")
-          .limit(limit)
-          .execute();
-        const last = oldest.at(-1);
-        if (!last) return 0;
-        const { numDeletedRows } = await trx
-          .deleteFrom(tables.log)
-          .where("at", "<", before)
-          .where("sequence", "<=", last.sequence)
-          .executeTakeFirst();
-        return Number(numDeletedRows);
-      });
+      const old = await db
+        .selectFrom(tables.log)
+        .select("sequence")
+        .where("at", "<", before)
+        .orderBy("at")
+        .limit(limit)
+        .execute();
+      let pruned = 0;
+      // By their numbers alone: with `at` in the condition, an engine may walk along all that is old.
+      for (const chunk of chunksOf(old.map(({ sequence }) => sequence))) {
+        const { numDeletedRows } = await swift.deleteFrom(tables.log).where("sequence", "in", chunk).executeTakeFirst();
+        pruned += Number(numDeletedRows);
+      }
+      return pruned;
     },
   };
 }
