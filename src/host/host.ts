@@ -309,6 +309,7 @@ export async function startHost(
           log: store.log,
           tokens: store.tokens,
           sessions: store.sessions,
+          runs: store.runs,
         },
         clock,
         configuration.keys,

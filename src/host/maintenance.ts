@@ -45,6 +45,9 @@ const EXPIRED_SESSION_RETENTION_MS = 24 * 60 * 60 * 1000;
 /** Whoever redeems a token too late is told so, and not that there was none. */
 const EXPIRED_TOKEN_RETENTION_MS = 60 * 60 * 1000;
 
+/** How long the journal of a bulk run is kept after anybody last worked on it: so long it can be gone on with. */
+const RUN_RETENTION_MS = 90 * 24 * 60 * 60 * 1000;
+
 /** All periodic work of a host. */
 export class Maintenance {
   readonly #tasks: readonly MaintenanceTask[];
@@ -131,7 +134,7 @@ export class Maintenance {
 
 /** Forgets what the store keeps and nobody needs any more. */
 export function pruneTasks(
-  store: Pick<Store, "keys" | "replay" | "log" | "tokens" | "sessions">,
+  store: Pick<Store, "keys" | "replay" | "log" | "tokens" | "sessions" | "runs">,
   clock: Clock,
   { generations, lifetimeMs }: KeyPolicy,
 ): readonly MaintenanceTask[] {
@@ -162,6 +165,11 @@ export function pruneTasks(
       counts: "rowsPurged",
       run: (signal) =>
         inBites((limit) => store.sessions.prune(clock.now() - EXPIRED_SESSION_RETENTION_MS, limit), signal),
+    },
+    {
+      name: "prune-runs",
+      counts: "rowsPurged",
+      run: (signal) => inBites((limit) => store.runs.prune(clock.now() - RUN_RETENTION_MS, limit), signal),
     },
   ];
 }

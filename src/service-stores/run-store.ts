@@ -20,4 +20,11 @@ export interface RunStore {
   outcomes(key: string, fromRow: number, limit: number): Promise<readonly RunEntry[]>;
   /** Forgets the run. */
   forget(key: string): Promise<void>;
+  /**
+   * Forgets runs whose last lease ended before `overBefore` (Unix milliseconds), in all at most `limit` rows. Of a run that
+   * has more, the last rows go first: what is left is the journal of a run that stopped early.
+   *
+   * @returns how many rows were forgotten; each run is one, too.
+   */
+  prune(overBefore: number, limit: number): Promise<number>;
 }

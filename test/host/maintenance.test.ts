@@ -248,6 +248,22 @@ describe("maintain", () => {
     },
   );
 
+  it.each(["memory:", "sqlite:"])(
+    "SEC-084 forgets the journal of a bulk run 90 days after anybody worked on it (%s)",
+    async (engine) => {
+      const store = openStore(engine === "sqlite:" ? databaseUrl() : engine);
+      await using us = await rig({ store });
+      const until = us.clock.now() + 10_000;
+      await store.runs.acquire("term", "one", until, us.clock.now());
+      await store.runs.record("term", [{ row: 0, digest: "", outcome: "0" }]);
+      await us.clock.advance(10_000 + 90 * DAY_MS);
+      expect((await us.host.maintain()).rowsPurged).toBe(0);
+      await us.clock.advance(1);
+      expect((await us.host.maintain()).rowsPurged).toBe(2);
+      expect(await store.runs.outcomes("term", 0, 9)).toEqual([]);
+    },
+  );
+
   it("forgets keys beyond the generations of the policy", async () => {
     const archived = [1, 2, 3].map((n) => keyedSite(OUR_WWWROOT, n + 1));
     await using us = await rig({ archived, keys: { generations: 1 } });

@@ -155,7 +155,8 @@ export interface RemoteEnrolment {
    * most, before its rows fail.
    *
    * What was done is in a journal under `key`. Started again with the same rows, the run goes on: outcomes of before come
-   * back with `resumed`, in the order of the rows; those that failed for a reason that passes are tried again.
+   * back with `resumed`, in the order of the rows; those that failed for a reason that passes are tried again. A journal is
+   * kept for 90 days after anybody worked on its run.
    *
    * Throws `MNET_ENROLMENT_RUN_ACTIVE` while another run has the key (up to 10 s after that was killed), and
    * `MNET_ENROLMENT_RUN_CHANGED` if the rows are others than before; nothing is sent then.

@@ -46,5 +46,18 @@ export function memoryRunStore(): RunStore {
     async forget(key) {
       runs.delete(key);
     },
+    async prune(overBefore, limit) {
+      let pruned = 0;
+      for (const [key, { leaseUntil, entries }] of runs) {
+        if (leaseUntil >= overBefore) continue;
+        const rows = [...entries.keys()].sort((a, b) => b - a).slice(0, limit - pruned);
+        for (const row of rows) entries.delete(row);
+        pruned += rows.length;
+        if (pruned >= limit) break;
+        runs.delete(key);
+        pruned += 1;
+      }
+      return pruned;
+    },
   };
 }

@@ -8,7 +8,7 @@ type Run = Pick<Schema["run"], "owner" | "lease_until"> & { readonly id: number 
 
 /** Journals of long work in SQL. */
 export function sqlRunStore(context: SqlContext): RunStore {
-  const { db, tables, engine } = context;
+  const { db, swift, tables, engine } = context;
 
   /** The run, which nobody else changes until the transaction ends. */
   async function locked(trx: Transaction<Schema>, key: string): Promise<Run | undefined> {
@@ -75,5 +75,40 @@ export function sqlRunStore(context: SqlContext): RunStore {
         await trx.deleteFrom(tables.run).where("id", "=", run.id).execute();
       });
     },
+    async prune(overBefore, limit) {
+      const over = await db
+        .selectFrom(tables.run)
+        .select("key")
+        .where("lease_until", "<", overBefore)
+        .orderBy("id")
+        .limit(limit)
+        .execute();
+      let pruned = 0;
+      for (const { key } of over) {
+        if (pruned < limit) pruned += await pruneOne(key, overBefore, limit - pruned);
+      }
+      return pruned;
+    },
   };
+
+  async function pruneOne(key: string, overBefore: number, limit: number): Promise<number> {
+    return transact(context, swift, async (trx) => {
+      const run = await locked(trx, key);
+      // Somebody may have begun to work on it again.
+      if (!run || run.lease_until >= overBefore) return 0;
+      const last = await trx
+        .selectFrom(tables.run_entry)
+        .select("row")
+        .where("run", "=", run.id)
+        .orderBy("row", "desc")
+        .limit(limit)
+        .execute();
+      for (const rows of chunksOf(last.map(({ row }) => row))) {
+        await trx.deleteFrom(tables.run_entry).where("run", "=", run.id).where("row", "in", rows).execute();
+      }
+      if (last.length === limit) return limit;
+      await trx.deleteFrom(tables.run).where("id", "=", run.id).execute();
+      return last.length + 1;
+    });
+  }
 }

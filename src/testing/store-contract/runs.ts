@@ -84,6 +84,49 @@ export const RUN_CHECKS: Checks = {
     assert.equal(await other.runs.acquire("a", "two", LATER, START), true);
     assert.deepEqual(await store.runs.outcomes("a", 1, 9), []);
   },
+  "SEC-084 runs: prune forgets what nobody has had since a moment, and nothing else": async (store, other) => {
+    await store.runs.acquire("old", "one", START, START - 9);
+    await store.runs.record("old", [entry(0), entry(1)]);
+    await store.runs.release("old", "one");
+    // Whoever had this one was killed.
+    await store.runs.acquire("killed", "one", START, START - 9);
+    await store.runs.acquire("empty", "one", START - 1, START - 9);
+    await store.runs.acquire("later", "one", LATER, START);
+    await store.runs.record("later", [entry(1)]);
+    assert.equal(await other.runs.prune(START, 9), 1);
+    assert.equal(await other.runs.prune(START + 1, 9), 4);
+    assert.equal(await other.runs.prune(LATER, 9), 0);
+    assert.deepEqual(await store.runs.outcomes("old", 0, 9), []);
+    assert.deepEqual(await store.runs.outcomes("later", 1, 9), [entry(1)]);
+    assert.equal(await store.runs.acquire("later", "two", LATER + 9, START), false);
+    assert.equal(await store.runs.acquire("killed", "two", LATER, START), true);
+    assert.equal(await store.runs.acquire("old", "two", LATER, START), true);
+    await store.runs.record("old", [entry(2)]);
+    assert.deepEqual(await other.runs.outcomes("old", 0, 9), [entry(2)]);
+  },
+  "SEC-084 runs: prune goes in bites, from the end of a journal; who works on it again keeps the rest": async (
+    store,
+    other,
+  ) => {
+    await store.runs.acquire("a", "one", START, START - 9);
+    await store.runs.record(
+      "a",
+      Array.from({ length: 450 }, (_, row) => entry(row)),
+    );
+    assert.equal(await other.runs.prune(LATER, 300), 300);
+    assert.deepEqual(
+      (await store.runs.outcomes("a", 0, 999)).map(({ row }) => row),
+      Array.from({ length: 150 }, (_, row) => row),
+    );
+    assert.equal(await other.runs.prune(LATER, 140), 140);
+    assert.equal(await store.runs.acquire("a", "two", LATER, START), true);
+    assert.equal(await other.runs.prune(LATER, 9), 0);
+    assert.deepEqual((await store.runs.outcomes("a", 0, 999)).length, 10);
+    // All rows, and then the run itself.
+    assert.equal(await other.runs.prune(LATER + 1, 10), 10);
+    assert.equal(await other.runs.prune(LATER + 1, 10), 1);
+    assert.equal(await other.runs.prune(LATER + 1, 10), 0);
+  },
   "SEC-057 runs: quotes, backslashes and Unicode come back from every text as they were": async (store, other) => {
     for (const text of HOSTILE_TEXTS) {
       assert.equal(await store.runs.acquire(text, text, LATER, START), true);
