@@ -221,8 +221,9 @@ export async function startHost(
     clock,
     emit,
   });
+  // Whoever asks has seen a signature that she cannot verify: a key that another process has just replaced is no answer.
   const ownCertificate = async (peer?: PeerRecord): Promise<string> =>
-    (await keys.active(peer)).current.certificate.pem;
+    (await keys.recent(peer)).current.certificate.pem;
   const peerStore = withEffectiveSettings(store.peers, peerDefaults);
   const directory = new PeerDirectory({
     store: peerStore,

@@ -67,7 +67,7 @@ const OPEN_RUNS = 6;
 const OFFERS = 2;
 const PAUSE_MS = 20;
 /** A peer asks for a key once a minute at most (SEC-042). */
-const SITE_ROTATION_MS = 65_000;
+const SITE_ROTATION_MS = 75_000;
 const LONGEST_PAUSE_MS = 4000;
 /** Longer than a claim of a job lasts. */
 const CLAIM_MS = 3000;
@@ -198,7 +198,7 @@ class Trial {
       ...Array.from({ length: 2 }, () => this.#offerOnce(seat, undefined, "remember")),
       this.#workOffRuns(seat),
       this.#workOffJobs(seat),
-      this.#again(2000, () => this.#rotateFast(seat)),
+      this.#again(1000, () => this.#rotateFast(seat)),
       this.#again(5000, () => this.#ask(seat, { order: "maintain" })),
     ]);
     const rotating = this.#again(SITE_ROTATION_MS, () => this.#rotateSite());
@@ -235,14 +235,14 @@ class Trial {
     }
   }
 
-  /** Repeats it at random moments, about so far apart. */
+  /** Repeats it at random moments, at least so far apart. */
   async #again(everyMs: number, work: () => Promise<unknown>): Promise<void> {
     let dueAt = performance.now() + everyMs;
     while (!this.#isOver) {
       await setTimeout(PAUSE_MS);
       if (performance.now() < dueAt) continue;
       await work();
-      dueAt = performance.now() + everyMs * (0.5 + Math.random());
+      dueAt = performance.now() + everyMs * (1 + Math.random());
     }
   }
 
