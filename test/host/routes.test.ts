@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { createHost } from "../../src/create-host.ts";
 import { siteTitle } from "../../src/peer/site-title.ts";
 import { encodeCall } from "../../src/xmlrpc/encode.ts";
-import { aliceCalls, openAnswer, padded, request, rig, summary, type Rig } from "../support/hosts.ts";
+import { aliceCalls, noTransport, openAnswer, padded, request, rig, summary, type Rig } from "../support/hosts.ts";
 
 const RPC = "/moodle/mnet/xmlrpc/server.php";
 const KEY = "/moodle/mnet/publickey.php";
@@ -56,6 +57,19 @@ describe("where a host answers", () => {
     }
     const refused = await request(us.host, { method: "POST", path: KEY });
     expect([refused.status, refused.headers["allow"]]).toEqual([405, "GET, HEAD"]);
+  });
+
+  it("MNET-023 GET publickey.php is the new certificate as soon as another process has rotated", async () => {
+    await using us = await rig();
+    const key = async (): Promise<string> => (await request(us.host, { method: "GET", path: KEY })).body.toString();
+    const before = await key();
+    const { wwwroot } = us.host;
+    const options = { wwwroot, name: "Our host", store: us.store, clock: us.clock, transport: noTransport };
+    const other = await createHost({ ...options, maintenance: "manual" });
+    await other.keys.rotate();
+    const { certificate } = await other.keys.current();
+    expect(await key()).toBe(certificate);
+    expect(certificate).not.toBe(before);
   });
 
   it("MNET-023 MNET-006 GET publickey.php of a site that is off → 404 and a page", async () => {
