@@ -9,6 +9,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import Database from "libsql";
 import type { Wwwroot } from "../src/core/ids.ts";
@@ -154,6 +155,8 @@ async function timesOf(place: Place, calls: number): Promise<number[]> {
     const started = performance.now();
     await call(place);
     times.push(performance.now() - started);
+    // As between requests: an embedded store lets no timer in by itself.
+    await setImmediate();
   }
   return times;
 }
