@@ -15,6 +15,7 @@ import Database from "libsql";
 import type { Wwwroot } from "../src/core/ids.ts";
 import { pruneTasks } from "../src/host/maintenance.ts";
 import type { Store } from "../src/host/store.ts";
+import { DEFAULT_KEY_POLICY } from "../src/keys/key-policy.ts";
 import { openStore } from "../src/stores/open-store.ts";
 import { startServer } from "../test/support/database-servers.ts";
 
@@ -215,7 +216,7 @@ async function retention({ store }: Place, signal: AbortSignal): Promise<number>
     },
   };
   const clock = { now: () => NOW - 9 * DAY_MS, after: () => () => undefined };
-  const task = pruneTasks(counting, clock, 3).find(({ name }) => name === "prune-log");
+  const task = pruneTasks(counting, clock, DEFAULT_KEY_POLICY).find(({ name }) => name === "prune-log");
   if (!task) throw new Error("There is no retention of the log.");
   while (!signal.aborted) {
     await task.run(signal).catch((error: unknown) => {

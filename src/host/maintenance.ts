@@ -37,7 +37,7 @@ const BITE = 100;
 /** Bites of one run. What is left is for the next, a minute later. */
 const BITES = 1000;
 /** So many times as long as a bite took nothing is pruned: most of the time, the store is there for calls. */
-const REST = 3;
+const REST = 5;
 /** Long enough for whoever looks into what happened last term. */
 const LOG_RETENTION_MS = 90 * 24 * 60 * 60 * 1000;
 /** How long a session with a peer is kept after it has expired (spec 9.13). */
