@@ -12,8 +12,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import type { Fingerprint, PeerId } from "../../src/core/ids.ts";
+import { systemClock } from "../../src/core/clock.ts";
 import { KeyPair } from "../../src/crypto/key-pair.ts";
 import type { Store } from "../../src/host/store.ts";
+import { DEFAULT_KEY_POLICY } from "../../src/keys/key-policy.ts";
+import { KeyRing } from "../../src/keys/key-ring.ts";
 import { openStore } from "../../src/stores/open-store.ts";
 import type { BulkRow } from "../../src/services/enrolment/remote-enrolment.ts";
 import { childProgram, type Child, type ChildProgram } from "./child-program.ts";
@@ -21,7 +24,7 @@ import { CrashLedger, type Offer } from "./crash-ledger.ts";
 import { COURSES, startLms, type Lms } from "./crash-lms.ts";
 import { FAST_PREFIX, GENERATIONS, tokenOf, type Order } from "./crash-orders.ts";
 import { startServer } from "./database-servers.ts";
-import { insertPeer, keyedSite, keyedStore } from "./hosts.ts";
+import { insertPeer, keyedSite } from "./hosts.ts";
 
 /** How long a site is ill-treated. */
 export interface SiteCrashOptions {
@@ -142,17 +145,25 @@ class Trial {
     this.#home = keyedSite(`http://127.0.0.1:${(this.#front.address() as AddressInfo).port}`);
     const store = openStore(this.#url);
     await store.migrate();
-    await keyedStore(this.#home.wwwroot, 0, store);
+    // A new key, because that of a recorded site may be due: a peer asks for the next one once a minute at most.
+    const site = { wwwroot: this.#home.wwwroot, name: "A site" };
+    const emit = (): void => undefined;
+    const ring = new KeyRing({ store: store.keys, site, policy: DEFAULT_KEY_POLICY, clock: systemClock, emit });
+    const { certificate } = (await ring.active()).current;
     for (const n of [1, 2]) {
-      const lms: Lms = await startLms(n, this.#home, {
-        onEvent: (event) => {
-          if (event.type === "peer.key-changed") this.#ledger.keys.shown("the site", event.to);
+      const lms: Lms = await startLms(
+        n,
+        { ...this.#home, certificate },
+        {
+          onEvent: (event) => {
+            if (event.type === "peer.key-changed") this.#ledger.keys.shown("the site", event.to);
+          },
+          onChange: (action, username, courseId) => {
+            const row = this.#rowOf.get(changeOf(action, lms.host.wwwroot, courseId, username));
+            if (row) this.#ledger.enrolments.sent(row.run, row.row);
+          },
         },
-        onChange: (action, username, courseId) => {
-          const row = this.#rowOf.get(changeOf(action, lms.host.wwwroot, courseId, username));
-          if (row) this.#ledger.enrolments.sent(row.run, row.row);
-        },
-      });
+      );
       this.#lmss.push(lms);
       await insertPeer(store, keyedSite(lms.host.wwwroot, n), { services: { mnet_enrol: "subscribe" } });
     }
