@@ -1,4 +1,4 @@
-import { setImmediate } from "node:timers/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { CryptoThread } from "./crypto-thread.ts";
 import { perform, type PrivateOperation, type PrivateOperator, type Share } from "./private-operation.ts";
 import { WaitingOperations } from "./waiting-operations.ts";
@@ -46,6 +46,7 @@ export class CryptoPool implements PrivateOperator {
   readonly #threads = new Set<CryptoThread<Job>>();
   #isStarted = false;
   #isClosed = false;
+  #isDispatching = false;
   #losses: number[] = [];
   /** How much has been done here lately, and when that was counted. */
   #busyMs = 0;
@@ -64,14 +65,14 @@ export class CryptoPool implements PrivateOperator {
     return new Promise((resolve, reject) => {
       const excess = this.#waiting.add({ operation, share, resolve, reject, losses: 0 });
       excess?.reject(new CryptoOverload());
-      this.#dispatch();
+      this.#dispatchSoon();
     });
   }
 
   /** Starts the threads now. Resolves when one of them is ready, or none will be. */
   async start(): Promise<void> {
     this.#start();
-    while (this.#threads.size > 0 && !this.#isReady()) await setImmediate();
+    while (this.#threads.size > 0 && !this.#isReady()) await nextTurn();
   }
 
   /** Ends the threads when what was begun is done. What comes later is done here. */
@@ -113,7 +114,7 @@ export class CryptoPool implements PrivateOperator {
       onReady: () => this.#dispatch(),
       onResults: (batch, results) => {
         batch.forEach((job, n) => this.#settle(job, results[n]));
-        this.#dispatch();
+        this.#dispatchSoon();
         if (!this.#isBusy()) this.#whenIdle?.();
       },
       onLost: (batches, error) => {
@@ -122,6 +123,16 @@ export class CryptoPool implements PrivateOperator {
       },
     });
     this.#threads.add(thread);
+  }
+
+  /** What comes up in one turn of the event loop travels together: half of what a message costs is waking up for it. */
+  #dispatchSoon(): void {
+    if (this.#isDispatching) return;
+    this.#isDispatching = true;
+    setImmediate(() => {
+      this.#isDispatching = false;
+      this.#dispatch();
+    });
   }
 
   /** To the idlest thread that has room, in batches that are the larger the more waits. */
@@ -178,7 +189,7 @@ export class CryptoPool implements PrivateOperator {
   async #finishHere(): Promise<void> {
     for (let job = this.#waiting.take(); job; job = this.#waiting.take()) {
       this.#settle(job, undefined);
-      await setImmediate();
+      await nextTurn();
     }
     this.#whenIdle?.();
   }
