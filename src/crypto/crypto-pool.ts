@@ -13,8 +13,8 @@ interface Job {
   losses: number;
 }
 
-/** Requests that wait; with keys of 2048 bits a fifth of a second's work for two threads. */
-const MAXIMUM_WAITING = 1000;
+/** Requests that wait; with keys of 2048 bits a quarter of a second's work for two cores. */
+const MAXIMUM_WAITING = 300;
 /** Operations that travel together while many wait. */
 const LARGEST_BATCH = 8;
 /** Operations are done here until they take more than this part of the thread's time, and that for so long. */
@@ -67,6 +67,11 @@ export class CryptoPool implements PrivateOperator {
       excess?.reject(new CryptoOverload());
       this.#dispatchSoon();
     });
+  }
+
+  /** Whether there is more to do than can be done in time. */
+  get isFull(): boolean {
+    return this.#waiting.isFull;
   }
 
   /** Starts the threads now. Resolves when one of them is ready, or none will be. */

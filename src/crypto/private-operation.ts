@@ -22,6 +22,8 @@ export interface PrivateOperator {
    *   belongs to a call that has begun, and is done first.
    */
   perform(operation: PrivateOperation, share?: Share): Uint8Array | Promise<Uint8Array>;
+  /** Whether there is more to do than can be done in time. Absent: never. */
+  readonly isFull?: boolean;
 }
 
 /** Does it in this thread, now. */

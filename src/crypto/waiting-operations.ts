@@ -28,6 +28,11 @@ export class WaitingOperations<T extends Waiting> {
     return this.#begun.length + this.#requestCount;
   }
 
+  /** Whether the next request makes somebody give way. */
+  get isFull(): boolean {
+    return this.#requestCount >= this.#maximum;
+  }
+
   /** @returns what has to give way: this one, or the newest of the share that has most. */
   add(waiting: T): T | undefined {
     const { share } = waiting;

@@ -18,6 +18,8 @@ import type { XmlRpcCall } from "../xmlrpc/document.ts";
 import { encodeFault } from "../xmlrpc/fault.ts";
 import { Admission, faultOf, verifyAs, type AdmissionOptions, type Admitted } from "./admission.ts";
 import { Answers, type AnswersOptions } from "./answers.ts";
+import type { ClientAddress } from "./client-address.ts";
+import { Crowds } from "./crowds.ts";
 import type { Caller, Dispatcher } from "./dispatcher.ts";
 import { FAULT, secureProfileFault } from "./fault-table.ts";
 import { Fault } from "./fault.ts";
@@ -47,11 +49,15 @@ export interface ReceiverOptions extends AdmissionOptions, AnswersOptions {
   readonly machines: TrustedMachines;
 }
 
+/** What is left to do when a request has been opened. It remembers nothing of the envelope. */
+type Serve = () => Promise<Uint8Array>;
+
 /** The server's side of a call: from the bytes of a request to the bytes of the answer, in the order of spec 7.1. */
 export class Receiver {
   readonly #options: ReceiverOptions;
   readonly #admission: Admission;
   readonly #answers: Answers;
+  readonly #crowds = new Crowds();
 
   constructor(options: ReceiverOptions) {
     this.#options = options;
@@ -61,23 +67,35 @@ export class Receiver {
 
   /**
    * Answers one request. Whatever the bytes are, there is an answer, unless too many of its kind came from there: then
-   * it throws `TooManyRequests`.
+   * it rejects with `TooManyRequests`.
    */
-  async receive(body: Uint8Array, context: RequestContext): Promise<Uint8Array> {
-    try {
-      if (isSecure(body)) return await this.#serveSecure(body, context);
-      const envelope = this.#readOuter(body);
-      switch (envelope.kind) {
-        case "plain":
-          return await this.#servePlain(envelope.document, body.length, context);
-        case "signed":
-          return await this.#serveSigned(envelope.message, body.length, context);
-        case "encrypted":
-          return await this.#serveEncrypted(envelope.message, body.length, context);
-      }
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      return this.#answers.refuse(error, context);
+  receive(body: Uint8Array, context: RequestContext): Promise<Uint8Array> {
+    const leave = this.#crowds.enter(context.client.block);
+    // Opened first and then served, in functions of their own: a large message is not kept while its call runs.
+    return this.#open(body, context)
+      .then((serve) => serve())
+      .catch((error: unknown) => {
+        if (error instanceof Refusal) return this.#answers.refuse(error, context);
+        throw error;
+      })
+      .finally(leave);
+  }
+
+  /** Whether a request from there would only be refused, so that nobody need read it. */
+  isTooBusyFor({ block }: ClientAddress): boolean {
+    return this.#options.keys.isOverloaded && this.#crowds.isCrowd(block);
+  }
+
+  async #open(body: Uint8Array, context: RequestContext): Promise<Serve> {
+    if (isSecure(body)) return this.#openSecure(body, context);
+    const envelope = this.#readOuter(body);
+    switch (envelope.kind) {
+      case "plain":
+        return this.#openPlain(envelope.document, body.length, context);
+      case "signed":
+        return this.#openSigned(envelope.message, body.length, context);
+      case "encrypted":
+        return this.#openEncrypted(envelope.message, body.length, context);
     }
   }
 
@@ -101,34 +119,36 @@ export class Receiver {
   }
 
   /** Only `system/keyswap` is answered in clear (MNET-082, MNET-095), and machines that are trusted (SEC-037). */
-  async #servePlain(document: Uint8Array, bytesIn: number, context: RequestContext): Promise<Uint8Array> {
+  async #openPlain(document: Uint8Array, bytesIn: number, context: RequestContext): Promise<Serve> {
     const call = this.#callInClear(document);
     const method = call?.method;
     if (call && method === KEYSWAP) {
       // Whatever becomes of it, the answer is the same (SEC-043).
       this.#options.strangers?.offer(call.params, context.client.block);
-      return this.#answers.keyswap({}, context, await this.#namedIn(call));
+      const named = await this.#namedIn(call);
+      return () => this.#answers.keyswap({}, context, named);
     }
     const trusted = await this.#options.machines.admitPlain(document, context.client, this.#options.directory);
-    if (trusted) return this.#serveTrusted(trusted, {}, bytesIn, context);
+    if (trusted) return async () => this.#serveTrusted(trusted, {}, bytesIn, context);
     const error = new EnvelopeError("MNET_ENVELOPE_NOT_ENCRYPTED", "The request is neither encrypted nor signed.");
     throw this.#refuseUnproved(method === DOTTED_KEYSWAP ? FAULT.badMethodName : FAULT.notPermittedTransport, error);
   }
 
   /** Signed and not encrypted: answered in kind, to those who are who they say. */
-  async #serveSigned(message: SignedMessage, bytesIn: number, context: RequestContext): Promise<Uint8Array> {
+  async #openSigned(message: SignedMessage, bytesIn: number, context: RequestContext): Promise<Serve> {
     const { keys } = this.#options;
     const call = this.#callInClear(message.document);
     if (call?.method === KEYSWAP) {
       this.#requirePermit(context).failed();
       const named = await this.#namedIn(call);
-      return this.#answers.keyswap({ signWith: (await keys.active(named)).current }, context, named);
+      const { current: signWith } = await keys.active(named);
+      return () => this.#answers.keyswap({ signWith }, context, named);
     }
     const trusted = await this.#options.machines.admitSigned(message, context.client, this.#options.directory);
     if (trusted) {
       const signWith = (await keys.active(trusted.peer)).current;
       this.#admission.requireInTime(new Date(message.timestamp * 1000), trusted.peer, { signWith });
-      return this.#serveTrusted(trusted, { signWith }, bytesIn, context);
+      return async () => this.#serveTrusted(trusted, { signWith }, bytesIn, context);
     }
 
     const peer = await this.#options.directory.findSender(message.sender);
@@ -156,29 +176,29 @@ export class Receiver {
 
   // ── Encrypted ─────────────────────────────────────────────────────────────
 
-  async #serveEncrypted(encrypted: EncryptedMessage, bytesIn: number, context: RequestContext): Promise<Uint8Array> {
+  async #openEncrypted(encrypted: EncryptedMessage, bytesIn: number, context: RequestContext): Promise<Serve> {
     const permit = this.#requirePermit(context);
     const peer = await this.#findPeer(encrypted.sender, permit);
     try {
-      return await this.#serveEncryptedFrom(peer, encrypted, bytesIn, permit, context);
+      return await this.#openEncryptedFrom(peer, encrypted, bytesIn, permit, context);
     } finally {
       // Unless it has proved itself.
       permit.failed();
     }
   }
 
-  async #serveEncryptedFrom(
+  async #openEncryptedFrom(
     peer: PeerRecord,
     encrypted: EncryptedMessage,
     bytesIn: number,
     permit: Permit,
     context: RequestContext,
-  ): Promise<Uint8Array> {
+  ): Promise<Serve> {
     const { keys, decrypted } = await this.#decrypt(this.#options.keys.decrypt(encrypted, peer, peer.id), peer, permit);
     const encryptTo = this.#options.directory.certificateOf(peer);
     const { content } = decrypted;
 
-    if (content.kind === "unsigned") return this.#serveUnsigned(content.document, encryptTo, peer, context);
+    if (content.kind === "unsigned") return this.#openUnsigned(content.document, encryptTo, peer, context);
     if (content.message.signature.length === 0) {
       const error = new EnvelopeError("MNET_ENVELOPE_NOT_SIGNED", "The request has no signature.", {
         peer: peer.wwwroot,
@@ -188,7 +208,7 @@ export class Receiver {
     this.#requireOneSender(encrypted, content.message, { signWith: keys.current, encryptTo }, peer);
     const opened = openedMnet(encrypted, decrypted, content.message);
     if (refusesMnet(peer)) throw this.#wantsSecure(opened, peer);
-    return this.#serveOpened(opened, peer, keys.current, bytesIn, permit, context);
+    return this.#admit(opened, peer, keys.current, bytesIn, permit, context);
   }
 
   /**
@@ -212,7 +232,7 @@ export class Receiver {
   }
 
   /** In the secure profile (docs/secure-profile.md). */
-  async #serveSecure(body: Uint8Array, context: RequestContext): Promise<Uint8Array> {
+  async #openSecure(body: Uint8Array, context: RequestContext): Promise<Serve> {
     const { self, keys, limits } = this.#options;
     const envelope = this.#orUnreadable(() => readSecureEnvelope(body, limits.requestBytes));
     const permit = this.#requirePermit(context);
@@ -220,7 +240,7 @@ export class Receiver {
     try {
       const { keys: active, decrypted } = await this.#decrypt(keys.decryptSecure(envelope, peer), peer, permit);
       const opened = openedSecure(decrypted, self);
-      return await this.#serveOpened(opened, peer, active.current, body.length, permit, context);
+      return await this.#admit(opened, peer, active.current, body.length, permit, context);
     } finally {
       permit.failed();
     }
@@ -238,19 +258,19 @@ export class Receiver {
   // ── In either profile ─────────────────────────────────────────────────────
 
   /** Opened by one of our keys; from here on, what the profiles have in common. */
-  async #serveOpened(
+  async #admit(
     opened: OpenedRequest,
     peer: PeerRecord,
     current: KeyPair,
     bytesIn: number,
     permit: Permit,
     context: RequestContext,
-  ): Promise<Uint8Array> {
+  ): Promise<Serve> {
     const admitted = await this.#admission.admit(opened, peer, current, permit);
-    if ("message" in admitted) return this.#serve(admitted, bytesIn, context);
+    if ("message" in admitted) return () => this.#serve(admitted, bytesIn, context);
     const { unverified, wrapping } = admitted;
     const asksForKey = opened.unverified && this.#callInClear(opened.unverified)?.method === KEYSWAP;
-    if (asksForKey && !this.#options.hidePeers) return this.#answers.keyswap(wrapping, context, peer);
+    if (asksForKey && !this.#options.hidePeers) return () => this.#answers.keyswap(wrapping, context, peer);
     throw this.#refuseUnproved(faultOf(unverified), unverified, wrapping, peer);
   }
 
@@ -334,16 +354,18 @@ export class Receiver {
   }
 
   /** Encrypted, but nobody signed it: refused, unless it asks for our key (MNET-083, MNET-095). */
-  async #serveUnsigned(
+  async #openUnsigned(
     document: Uint8Array,
     encryptTo: Certificate,
     peer: PeerRecord,
     context: RequestContext,
-  ): Promise<Uint8Array> {
+  ): Promise<Serve> {
     const method = this.#callIn(document)?.method;
     const error = new EnvelopeError("MNET_ENVELOPE_NOT_SIGNED", "The request is not signed.", { peer: peer.wwwroot });
     if (method === undefined) throw new Refusal(FAULT.unreadable, error, {}, peer);
-    if (method === KEYSWAP && !this.#options.hidePeers) return this.#answers.keyswap({ encryptTo }, context, peer);
+    if (method === KEYSWAP && !this.#options.hidePeers) {
+      return () => this.#answers.keyswap({ encryptTo }, context, peer);
+    }
     throw this.#refuseUnproved(FAULT.notSigned, error, { encryptTo }, peer);
   }
 

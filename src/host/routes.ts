@@ -2,9 +2,9 @@ import type { Wwwroot } from "../core/ids.ts";
 import { APPLICATIONS } from "../peer/application.ts";
 import type { Browser } from "../plug-ins/browser.ts";
 import { escapeXml } from "../xml/escape.ts";
-import type { BodyReader } from "./body-reader.ts";
+import type { BodyReader, BodyRefusal } from "./body-reader.ts";
 import { browserOf } from "./browser-door.ts";
-import type { ClientAddresses } from "./client-address.ts";
+import type { ClientAddress, ClientAddresses } from "./client-address.ts";
 import { headerOf, type HttpRequest, type HttpResponse } from "./http.ts";
 import type { Receiver } from "./receive.ts";
 import type { RequestContext } from "./request-context.ts";
@@ -100,27 +100,42 @@ export class Routes {
     if (encoding.toLowerCase() !== "identity") {
       return respond(415, TEXT, "Compressed requests are not accepted.\n", [["accept-encoding", "identity"]]);
     }
-    const { receiver, clients, bodies, throttled } = this.#options;
+    const { receiver, clients, bodies } = this.#options;
     const client = clients.of(request);
+    if (receiver.isTooBusyFor(client)) {
+      const isSmall = Number(headerOf(request, "content-length") ?? Infinity) <= SMALL_BODY;
+      return this.#tooMany(new TooManyRequests("overload", 1000), client, isSmall ? [] : [UNREAD]);
+    }
     const context: RequestContext = { signal, client };
-    const body = await bodies.read(request, client, signal);
+    // Not awaited here: a large body would be kept until it is answered.
+    return bodies.read(request, client, signal).then((body) => this.#answer(body, context));
+  }
+
+  #answer(body: Uint8Array | BodyRefusal, context: RequestContext): Promise<HttpResponse> {
+    const { receiver, throttled } = this.#options;
+    const { client } = context;
     switch (body) {
       case "too-large":
-        return respond(200, XML, await receiver.refuseTooLarge(context), [UNREAD]);
+        return receiver.refuseTooLarge(context).then((answer) => respond(200, XML, answer, [UNREAD]));
       case "too-slow":
         throttled.add("slow-body", client);
-        return respond(408, TEXT, "The request did not come to its end in time.\n", [UNREAD]);
+        return Promise.resolve(respond(408, TEXT, "The request did not come to its end in time.\n", [UNREAD]));
       case "too-many":
         throttled.add("bodies", client);
-        return tooManyRequests(1000, [UNREAD]);
+        return Promise.resolve(tooManyRequests(1000, [UNREAD]));
     }
-    try {
-      return respond(200, XML, await receiver.receive(body, context));
-    } catch (error) {
-      if (!(error instanceof TooManyRequests)) throw error;
-      throttled.add(error.reason, client);
-      return tooManyRequests(error.retryAfterMs);
-    }
+    return receiver.receive(body, context).then(
+      (answer) => respond(200, XML, answer),
+      (error: unknown) => {
+        if (error instanceof TooManyRequests) return this.#tooMany(error, client);
+        throw error;
+      },
+    );
+  }
+
+  #tooMany({ reason, retryAfterMs }: TooManyRequests, client: ClientAddress, headers?: Headers): HttpResponse {
+    this.#options.throttled.add(reason, client);
+    return tooManyRequests(retryAfterMs, headers);
   }
 
   async #publicKey({ method }: HttpRequest): Promise<HttpResponse> {
@@ -155,6 +170,9 @@ export class Routes {
   }
 }
 
+/** Servers read such a rest themselves; a new connection would cost more than that. */
+const SMALL_BODY = 64 * 1024;
+
 /** What was not read would be taken for the next request. */
 const UNREAD = ["connection", "close"] as const;
 
@@ -178,7 +196,9 @@ function respond(
   };
 }
 
-const tooManyRequests = (retryAfterMs: number, headers: readonly (readonly [string, string])[] = []): HttpResponse =>
+type Headers = readonly (readonly [string, string])[];
+
+const tooManyRequests = (retryAfterMs: number, headers: Headers = []): HttpResponse =>
   respond(503, TEXT, "Too many requests come from your address or from everywhere. Try again later.\n", [
     ["retry-after", String(Math.max(1, Math.ceil(retryAfterMs / 1000)))],
     ...headers,

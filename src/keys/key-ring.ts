@@ -105,6 +105,11 @@ export class KeyRing {
     return this.#open(peer, (keys) => workBy(this.#operator, decryptingMessage(message, keys), share));
   }
 
+  /** Whether more waits for private keys than can be done in time. */
+  get isOverloaded(): boolean {
+    return this.#operator.isFull ?? false;
+  }
+
   /** Does what needs a private key for a call that has begun, without holding up this thread. */
   work<T>(work: PrivateWork<T>): Promise<T> {
     return workBy(this.#operator, work);

@@ -120,7 +120,9 @@ describe("CryptoPool", () => {
     const pool = await started({ threads: 2 });
     const cases = Array.from({ length: 200 }, () => decryption());
     const results = cases.map(({ operation }) => hex(pool.perform(operation)));
+    await new Promise(setImmediate);
     const [first] = threads;
+    expect(first).toBeDefined();
     await first?.terminate();
     expect(await Promise.all(results)).toEqual(cases.map(({ expected }) => expected));
     expect(warnings).toEqual([expect.stringMatching(/^A thread for private-key operations ended and is replaced\./)]);
