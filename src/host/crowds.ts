@@ -17,6 +17,7 @@ export class Crowds {
 
   /** Whether as many are under way from there as from the others on average, or more. */
   isCrowd(block: string): boolean {
-    return (this.#sizes.get(block) ?? 0) * this.#sizes.size >= this.#all;
+    const size = this.#sizes.get(block) ?? 0;
+    return size > 0 && size * this.#sizes.size >= this.#all;
   }
 }

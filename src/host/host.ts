@@ -435,7 +435,8 @@ export async function startHost(
 
   async function handle(request: HttpRequest): Promise<HttpResponse | undefined> {
     if (!routes.owns(request)) return undefined;
-    return work.run((signal) => events.inExchange(() => answer(request, signal)), request.signal);
+    const turnedAway = enabled ? routes.turnAway(request) : undefined;
+    return turnedAway ?? work.run((signal) => events.inExchange(() => answer(request, signal)), request.signal);
   }
 
   /** What fails here is nobody's fault outside: the door answers with 500, and the operator hears of it. */

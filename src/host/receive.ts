@@ -81,9 +81,14 @@ export class Receiver {
       .finally(leave);
   }
 
-  /** Whether a request from there would only be refused, so that nobody need read it. */
-  isTooBusyFor({ block }: ClientAddress): boolean {
-    return this.#options.keys.isOverloaded && this.#crowds.isCrowd(block);
+  /** Whether more is asked than can be done in time. */
+  get isOverloaded(): boolean {
+    return this.#options.keys.isOverloaded;
+  }
+
+  /** Whether a request from there would be refused then, so that nobody need read it. */
+  isCrowd({ block }: ClientAddress): boolean {
+    return this.#crowds.isCrowd(block);
   }
 
   async #open(body: Uint8Array, context: RequestContext): Promise<Serve> {

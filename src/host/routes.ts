@@ -53,6 +53,16 @@ export class Routes {
     return this.#routeOf(request) !== undefined;
   }
 
+  /** The answer to a request for which there is no time, given before anything is done for it. */
+  turnAway(request: HttpRequest): HttpResponse | undefined {
+    const { receiver, clients } = this.#options;
+    if (!receiver.isOverloaded || this.#routeOf(request) !== "rpc") return undefined;
+    const client = clients.of(request);
+    if (!receiver.isCrowd(client)) return undefined;
+    const isSmall = Number(headerOf(request, "content-length") ?? Infinity) <= SMALL_BODY;
+    return this.#tooMany(new TooManyRequests("overload", 1000), client, isSmall ? [] : [UNREAD]);
+  }
+
   /** `undefined`: not MNet's. */
   async handle(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse | undefined> {
     const route = this.#routeOf(request);
@@ -100,12 +110,8 @@ export class Routes {
     if (encoding.toLowerCase() !== "identity") {
       return respond(415, TEXT, "Compressed requests are not accepted.\n", [["accept-encoding", "identity"]]);
     }
-    const { receiver, clients, bodies } = this.#options;
+    const { clients, bodies } = this.#options;
     const client = clients.of(request);
-    if (receiver.isTooBusyFor(client)) {
-      const isSmall = Number(headerOf(request, "content-length") ?? Infinity) <= SMALL_BODY;
-      return this.#tooMany(new TooManyRequests("overload", 1000), client, isSmall ? [] : [UNREAD]);
-    }
     const context: RequestContext = { signal, client };
     // Not awaited here: a large body would be kept until it is answered.
     return bodies.read(request, client, signal).then((body) => this.#answer(body, context));

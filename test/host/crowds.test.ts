@@ -4,6 +4,7 @@ import { Crowds } from "../../src/host/crowds.ts";
 describe("Crowds", () => {
   it("knows where as much is under way as elsewhere, or more", () => {
     const crowds = new Crowds();
+    expect(crowds.isCrowd("a")).toBe(false);
     const leave = ["a", "a", "a", "b"].map((block) => crowds.enter(block));
     expect(["a", "b", "c"].map((block) => crowds.isCrowd(block))).toEqual([true, false, false]);
     leave[0]?.();
