@@ -9,6 +9,7 @@ import { manyPeers } from "./many-peers.ts";
 import { outboundCall } from "./outbound-call.ts";
 import { overload } from "./overload.ts";
 import { stores } from "./stores.ts";
+import { threads } from "./threads.ts";
 import { xmlrpc } from "./xmlrpc.ts";
 
 /** In the order in which they run. */
@@ -23,5 +24,6 @@ export const SUITES: readonly Suite[] = [
   envelopeReading,
   xmlrpc,
   crypto,
+  threads,
   stores,
 ];

@@ -43,18 +43,27 @@ const REPLACEMENTS: Readonly<Record<TextForm, readonly (string | undefined)[]>> 
   bytes: latin1Replacements("bytes"),
 };
 
-const ASCII = /^[\t\n\r -~]*$/;
+/** Characters of one piece, and room for them if each is replaced by six, the longest entity. */
+const PIECE = 8192;
+const ROOM = Buffer.allocUnsafeSlow(6 * PIECE);
 
-/** Each of these takes as long as copying the text; one pass over all kinds takes ten times that where there are many. */
-function escapeAscii(text: string, form: "raw" | "code-points"): string {
-  const escaped = text
-    .replace(/&/g, "&amp;")
-    .replace(/</g, "&lt;")
-    .replace(/>/g, "&gt;")
-    .replace(/"/g, "&quot;")
-    .replace(/'/g, "&apos;")
-    .replace(/\r/g, "&#13;");
-  return form === "raw" ? escaped : escaped.replace(/\n/g, "&#10;").replace(/\t/g, "&#9;");
+/** Text of Latin-1, byte by byte: four times as fast as putting strings together. `undefined`: there is more in it. */
+function escapeLatin1(text: string, replacements: readonly (string | undefined)[]): string | undefined {
+  let escaped = "";
+  for (let from = 0; from < text.length; from += PIECE) {
+    const to = Math.min(text.length, from + PIECE);
+    let length = 0;
+    for (let at = from; at < to; at += 1) {
+      const code = text.charCodeAt(at);
+      if (code > 0xff) return undefined;
+      const replacement = replacements[code];
+      if (replacement === undefined) ROOM[length++] = code;
+      else if (length + replacement.length > ROOM.length) return undefined;
+      else for (let n = 0; n < replacement.length; n += 1) ROOM[length++] = replacement.charCodeAt(n);
+    }
+    escaped += ROOM.toString("latin1", 0, length);
+  }
+  return escaped;
 }
 
 /**
@@ -62,12 +71,12 @@ function escapeAscii(text: string, form: "raw" | "code-points"): string {
  * in a site's data must not make the whole answer fail, and no receiver could read it.
  */
 export function escapeText(text: string, form: TextForm): string {
-  if (form !== "bytes" && ASCII.test(text)) return escapeAscii(text, form);
   const special = SPECIAL[form];
   const first = text.search(special);
   if (first < 0) return text;
-  // A loop rather than `replace`: a function called for each character takes three times as long for HTML.
   const replacements = REPLACEMENTS[form];
+  const quick = text.length > 32 ? escapeLatin1(text, replacements) : undefined;
+  if (quick !== undefined) return quick;
   let escaped = "";
   let copiedTo = 0;
   for (let at = first; at < text.length; at += 1) {

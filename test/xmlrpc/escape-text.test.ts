@@ -1,0 +1,47 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { escapeText, type TextForm } from "../../src/xmlrpc/escape-text.ts";
+
+const NAMES: Readonly<Record<string, string>> = { "&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos" };
+
+/** The definition, character by character. */
+function slowly(text: string, form: TextForm): string {
+  return [...text]
+    .map((character) => {
+      const code = character.codePointAt(0) ?? 0;
+      const isLegal = /[\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u.test(character);
+      if (!isLegal) return "";
+      const name = NAMES[character];
+      switch (form) {
+        case "raw":
+          return name === undefined ? (character === "\r" ? "&#13;" : character) : `&${name};`;
+        case "code-points":
+          if (name !== undefined) return `&${name};`;
+          return code >= 0x20 && code <= 0x7f ? character : `&#${code};`;
+        case "bytes":
+          return character !== "'" && (name !== undefined || code < 0x20 || code > 0x7e)
+            ? [...Buffer.from(character)].map((byte) => `&#${byte};`).join("")
+            : character;
+      }
+    })
+    .join("");
+}
+
+describe("escapeText", () => {
+  const forms: readonly TextForm[] = ["raw", "code-points", "bytes"];
+  const pieces = fc.oneof(
+    fc.constantFrom("<p>", "&", "'", '"', "\r\n", "\t", "\0", "\x7f", "\x80", "é", "ÿ", "Ω", "\ufffe", "😀", "\ud800"),
+    fc.string({ maxLength: 40 }),
+    fc.constantFrom("x".repeat(8190), "é".repeat(8193), "<".repeat(8191)),
+  );
+
+  it.each(forms)("MNET-061 %s: the same as character by character, however long", (form) => {
+    fc.assert(
+      fc.property(fc.array(pieces, { maxLength: 12 }), (parts) => {
+        const text = parts.join("");
+        expect(escapeText(text, form)).toBe(slowly(text, form));
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
