@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
@@ -14,8 +15,8 @@ export default defineConfig({
   },
   test: {
     environment: "node",
-    // For the threads that tests start: they run what stands in `src`.
-    execArgv: ["--import", fileURLToPath(new URL("test/support/typescript.mjs", import.meta.url))],
+    // One for each core; the default leaves one core to whoever watches.
+    maxWorkers: availableParallelism(),
     include: ["test/**/*.test.ts"],
     // They want database servers or a browser: vitest.servers.config.ts, vitest.browser.config.ts.
     exclude: ["test/servers/**", "test/browser/**"],

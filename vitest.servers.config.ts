@@ -8,6 +8,8 @@ export default defineConfig({
     ...shared.test,
     include: ["test/servers/**/*.test.ts"],
     exclude: [],
+    // Each file starts servers of its own.
+    maxWorkers: 1,
     globalSetup: ["test/servers/global-setup.ts"],
     reporters: ["default", "./test/servers/engine-table-reporter.ts"],
     testTimeout: 60_000,

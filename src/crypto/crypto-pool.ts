@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { CryptoThread } from "./crypto-thread.ts";
+import { canStartThreads, CryptoThread } from "./crypto-thread.ts";
 import { perform, type PrivateOperation, type PrivateOperator, type Share } from "./private-operation.ts";
 import { WaitingOperations } from "./waiting-operations.ts";
 
@@ -109,7 +109,7 @@ export class CryptoPool implements PrivateOperator {
   }
 
   #start(): void {
-    if (this.#isStarted || this.#isClosed) return;
+    if (this.#isStarted || this.#isClosed || !canStartThreads()) return;
     this.#isStarted = true;
     for (let n = 0; n < this.#size; n += 1) this.#addThread();
   }

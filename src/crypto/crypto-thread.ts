@@ -13,6 +13,13 @@ const KEEP_UNUSED_MS = 10 * 60 * 1000;
 const isBuilt = import.meta.url.endsWith(".js");
 const PROGRAM = new URL(isBuilt ? "./crypto-worker.js" : "./crypto-worker.ts", import.meta.url);
 
+/** Of the program's own options, threads get the modules that are loaded first: one of them may load TypeScript. */
+const loaders = (): string[] =>
+  process.execArgv.flatMap((option, at, options) => (option === "--import" ? [option, options[at + 1] ?? ""] : []));
+
+/** Whether threads can be started. Not from the sources, where nothing here reads TypeScript. */
+export const canStartThreads = (): boolean => isBuilt || loaders().length > 0 || "typescript" in process.features;
+
 /** Whoever started the thread. `results`: in the order of the batch, `undefined` for what failed. */
 export interface ThreadObserver<T> {
   onReady(): void;
@@ -34,8 +41,7 @@ export class CryptoThread<T extends { readonly operation: PrivateOperation }> {
 
   constructor(observer: ThreadObserver<T>) {
     this.#observer = observer;
-    // The program's own options are not for this thread, but sources may need a loader.
-    this.#worker = new Worker(PROGRAM, { name: "mnet-crypto", ...(isBuilt && { execArgv: [] }) });
+    this.#worker = new Worker(PROGRAM, { name: "mnet-crypto", execArgv: isBuilt ? [] : loaders() });
     // Only work that is under way keeps the process alive.
     this.#worker.unref();
     this.#worker.on("message", (message: "ready" | BatchResult) => {

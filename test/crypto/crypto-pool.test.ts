@@ -12,6 +12,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { borrowCryptoPool, CryptoOverload, CryptoPool } from "../../src/crypto/crypto-pool.ts";
 import type { PrivateOperation } from "../../src/crypto/private-operation.ts";
 
+// Threads run what stands in `src`.
+process.execArgv.push("--import", new URL("../support/typescript.mjs", import.meta.url).href);
+
 const keyOf = (modulusLength: number): KeyObject => generateKeyPairSync("rsa", { modulusLength }).privateKey;
 const key = keyOf(1024);
 
