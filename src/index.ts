@@ -33,7 +33,7 @@ export { Secret } from "./core/secret.ts";
 export { createHost } from "./create-host.ts";
 export { defineService, type ServiceDefinition } from "./host/define-service.ts";
 export { Fault } from "./host/fault.ts";
-export type { HostOptions, KeyOptions, NetworkOptions } from "./host/host-options.ts";
+export type { HostOptions, CryptoOptions, KeyOptions, NetworkOptions } from "./host/host-options.ts";
 export type { CallOptions, Host, HostHealth, HostWith, RawCallOptions } from "./host/host.ts";
 export type { HttpRequest, HttpResponse } from "./host/http.ts";
 export type { Keys, RotationOutcome, RotationReport } from "./host/key-administration.ts";
