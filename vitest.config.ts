@@ -26,6 +26,8 @@ export default defineConfig({
     coverage: {
       provider: "v8",
       include: ["src/**/*.ts"],
+      // It runs in threads, which are not looked into; the tests of the pool are its tests.
+      exclude: ["src/crypto/crypto-worker.ts"],
       reporter: ["text-summary", "html", "json-summary"],
       reportsDirectory: "coverage",
       thresholds: {
