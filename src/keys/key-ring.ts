@@ -36,7 +36,7 @@ export interface ActiveKeys {
 /** Another process may change the keys; this is how long we may not notice while nothing looks odd. */
 const MAXIMUM_AGE_MS = 500;
 /** While something does, the store is asked at once; bad messages must not make us ask it all the time. */
-const DOUBTS = { capacity: 10, perSecond: 10 };
+const DOUBTS = { capacity: 50, perSecond: 10 };
 /** A request that is under way when its key goes out of use is still answered; clocks of several machines differ. */
 const RETIREMENT_MARGIN_MS = 60_000;
 /** Peers whose keys are in memory, some 10 KB each. */

@@ -189,17 +189,17 @@ describe("what another process did a moment ago", () => {
     expect((await currentOf(ours)).fingerprint).toBe((await currentOf(other)).fingerprint);
   });
 
-  it("any number of messages for nobody ask the store ten times a second, after the first ten", async () => {
+  it("any number of messages for nobody ask the store ten times a second, after the first fifty", async () => {
     const { ring: make, clock, reads } = rings();
     const ring = make();
     const message = messageTo(makeSite(SITE.wwwroot).certificate);
     await ring.active();
     const before = reads();
-    for (let turn = 0; turn < 100; turn += 1) {
+    for (let turn = 0; turn < 200; turn += 1) {
       expect(await codeOf(() => ring.decrypt(message))).toBe("MNET_ENVELOPE_DECRYPTION_FAILED");
       await clock.advance(10);
     }
-    expect(reads() - before).toBeLessThanOrEqual(20);
+    expect(reads() - before).toBeLessThanOrEqual(70);
   });
 
   it("is seen at once by who doubts, however lately the keys were read", async () => {
