@@ -103,7 +103,7 @@ class RequestParts implements AsyncIterator<Uint8Array> {
   readonly #req: IncomingMessage;
   readonly #parts: Uint8Array[] = [];
   #end: { readonly error?: Error } | undefined;
-  #waiting: PromiseWithResolver | undefined;
+  #waiting: Reader | undefined;
 
   constructor(req: IncomingMessage) {
     this.#req = req;
@@ -151,7 +151,8 @@ class RequestParts implements AsyncIterator<Uint8Array> {
 
 const DONE = { done: true, value: undefined } as const;
 
-interface PromiseWithResolver {
+/** Who waits for the next part. */
+interface Reader {
   readonly resolve: (result: IteratorResult<Uint8Array>) => void;
   readonly reject: (error: Error) => void;
 }

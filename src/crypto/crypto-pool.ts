@@ -37,8 +37,8 @@ export class CryptoOverload extends Error {
  * Does private operations on threads, so that they neither hold up the event loop nor each other.
  *
  * A quiet site needs no threads: they are started when there is enough to do for them, and until they are ready the
- * operations are done here. A thread that dies is replaced, and what it had to do is done by another; if
- * they keep dying, or cannot be started at all, everything is done here as if there were none.
+ * operations are done here. A thread that dies is replaced, and what it had to do is done by another; if they keep dying,
+ * or cannot be started at all, everything is done here as if there were none.
  */
 export class CryptoPool implements PrivateOperator {
   readonly #size: number;

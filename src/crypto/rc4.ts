@@ -9,7 +9,7 @@ const STATE = new Uint8Array(STATE_SIZE);
 let lastJ = 0;
 
 /** How much of a stream is shown before the rest is made. */
-export const RC4_BEGINNING = 1024;
+const BEGINNING = 1024;
 
 /**
  * RC4 (the "arcfour" of XML encryption) with no keystream dropped, as `openssl_seal` has it.
@@ -31,7 +31,7 @@ export function rc4(key: Uint8Array, data: Uint8Array): Buffer {
 /** The same, if its first 1,024 bytes are what is wanted; `undefined` if they are not. `isWanted` does not call back here. */
 export function rc4If(key: Uint8Array, data: Uint8Array, isWanted: (beginning: Buffer) => boolean): Buffer | undefined {
   const output = Buffer.allocUnsafe(data.length);
-  const beginning = Math.min(data.length, RC4_BEGINNING);
+  const beginning = Math.min(data.length, BEGINNING);
   setUp(key);
   generate(data, output, 0, beginning);
   const goesOn = isWanted(output.subarray(0, beginning));
