@@ -70,8 +70,8 @@ export class PeerClient {
   }
 
   /**
-   * Calls one method. Permission has been checked. Where the peer or we have a new key by now, the call is made a second
-   * time, once (spec 8.4, MNET-105, MNET-107).
+   * Calls one method. Permission has been checked. Where the peer has a new key by now, the call is made again, once
+   * (spec 8.4, MNET-105, MNET-107); and once more where we have.
    *
    * Throws `TransportError`, `EnvelopeError`, `XmlRpcError`, `RemoteFault`, `KeyError`, `PeerError` with a clock code; an
    * aborted call rejects with `signal.reason`.
@@ -98,30 +98,16 @@ export class PeerClient {
     signal: AbortSignal | undefined,
     { profile, isProbe = false }: { readonly profile?: ProfileName; readonly isProbe?: boolean },
   ): Promise<XmlRpcValue> {
-    const { clock, emit, keys, newKeyNotices } = this.#options;
+    const { clock, emit } = this.#options;
     const started = clock.now();
     const reference = { id: peer.id, wwwroot: peer.wwwroot };
-    const noticesBefore = newKeyNotices.count(peer.id);
     const request = encodeCall(method, params);
     try {
-      let answer: Answer;
-      const signer = (await keys.active(peer)).current;
-      try {
-        answer = await this.#attempt({ peer, profile, signer, method, request, signal });
-      } catch (error) {
-        const chance = await this.#secondChance(peer, signer, error, noticesBefore, signal);
-        if (!chance) throw error;
-        emit({ type: "call.retried", level: "info", peer: reference, method, reason: chance.reason });
-        const { current } = await keys.active(chance.peer);
-        const again = { peer: chance.peer, profile: chance.profile ?? profile, signer: current };
-        answer = await this.#attempt({ ...again, method, request, signal });
-      }
-      const { value, ...figures } = answer;
+      const { value, ...figures } = await this.#attempts(peer, profile, method, request, signal);
       const durationMs = clock.now() - started;
       emit({ type: "call.sent", level: "debug", peer: reference, method, durationMs, ...figures });
       return value;
     } catch (thrown) {
-      // Two new keys in one call are one too many (MNET-107).
       const error = thrown instanceof NewKeyShown ? thrown.fault : thrown;
       if (MnetError.is(error)) {
         const durationMs = clock.now() - started;
@@ -139,8 +125,37 @@ export class PeerClient {
     }
   }
 
+  /** Attempts until one succeeds; after each that failed there has to be another reason for the next. */
+  async #attempts(
+    asked: PeerRecord,
+    askedProfile: ProfileName | undefined,
+    method: string,
+    request: Uint8Array,
+    signal: AbortSignal | undefined,
+  ): Promise<Answer> {
+    const { emit, keys, newKeyNotices } = this.#options;
+    const noticesBefore = newKeyNotices.count(asked.id);
+    const taken = new Set<AnotherChance["because"]>();
+    let peer = asked;
+    let profile = askedProfile;
+    for (;;) {
+      const signer = (await keys.active(peer)).current;
+      try {
+        return await this.#attempt({ peer, profile, signer, method, request, signal });
+      } catch (error) {
+        const chance = await this.#anotherChance(peer, signer, error, taken.has("their-key"), noticesBefore, signal);
+        if (!chance || taken.has(chance.because)) throw error;
+        taken.add(chance.because);
+        peer = chance.peer;
+        profile = chance.profile ?? profile;
+        const reason = REASONS[chance.because];
+        emit({ type: "call.retried", level: "info", peer: { id: peer.id, wwwroot: peer.wwwroot }, method, reason });
+      }
+    }
+  }
+
   /**
-   * Whether and how a failed call deserves a second attempt.
+   * Whether and how a failed call deserves another attempt. Each of these reasons is good for one.
    *
    * - The peer has a new key and its old one says so: the new one is pinned.
    * - A Mahara says so itself: held, or pinned, as the peer is configured.
@@ -148,34 +163,34 @@ export class PeerClient {
    * - We have a new key since the call was signed, and the peer knows that already.
    * - The peer remembers that we have proved the secure profile, and we do not remember that it has.
    */
-  async #secondChance(
+  async #anotherChance(
     peer: PeerRecord,
     signer: KeyPair,
     error: unknown,
+    isRekeyed: boolean,
     noticesBefore: number,
     signal: AbortSignal | undefined,
-  ): Promise<SecondChance | undefined> {
+  ): Promise<AnotherChance | undefined> {
     const { adoption, keys, newKeyNotices } = this.#options;
     if (error instanceof NewKeyShown) {
+      // Two new keys in one call are one too many (MNET-107).
+      if (isRekeyed) return undefined;
       const { certificate, isProved } = error;
       await (isProved ? adoption.adoptProved(peer, certificate) : adoption.adoptDoubtful(peer, certificate, signal));
       // Somebody may have suspended it meanwhile.
-      return { peer: await this.#options.directory.getActive(peer), reason: "rekeyed" };
+      return { peer: await this.#options.directory.getActive(peer), because: "their-key" };
     }
     if (!(error instanceof RemoteFault)) return undefined;
     const isDropped = peer.application === "mahara" && !error.authenticated && error.faultCode === DROPPED;
     if (isDropped && newKeyNotices.count(peer.id) > noticesBefore) {
-      return { peer, reason: "mahara-learned-our-key" };
+      return { peer, because: "dropped" };
     }
     if (error.authenticated && error.faultCode === WANTS_SECURE_PROFILE && isUndecided(peer)) {
-      return {
-        peer,
-        reason: "secure-profile",
-        profile: bestOf(error.faultString.split(" ")) ?? DEFAULT_SECURE_PROFILE,
-      };
+      const profile = bestOf(error.faultString.split(" ")) ?? DEFAULT_SECURE_PROFILE;
+      return { peer, because: "secure-profile", profile };
     }
     const isOutdated = error.authenticated && error.faultCode === SIGNATURE_INVALID;
-    return isOutdated && (await keys.recent(peer)).current !== signer ? { peer, reason: "rekeyed" } : undefined;
+    return isOutdated && (await keys.recent(peer)).current !== signer ? { peer, because: "our-key" } : undefined;
   }
 
   /** One request and its answer. */
@@ -422,6 +437,14 @@ export class PeerClient {
   }
 }
 
+/** Why a call is made again, and how the event says it. */
+const REASONS = {
+  "their-key": "rekeyed",
+  "our-key": "rekeyed",
+  dropped: "mahara-learned-our-key",
+  "secure-profile": "secure-profile",
+} as const;
+
 interface CallReference {
   readonly peer: Wwwroot;
   readonly method: string;
@@ -446,9 +469,9 @@ interface Answer {
 }
 
 /** How a failed call is made again. */
-interface SecondChance {
+interface AnotherChance {
   readonly peer: PeerRecord;
-  readonly reason: "rekeyed" | "mahara-learned-our-key" | "secure-profile";
+  readonly because: keyof typeof REASONS;
   /** Default: as before. */
   readonly profile?: ProfileName;
 }

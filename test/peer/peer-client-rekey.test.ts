@@ -250,6 +250,27 @@ describe("when we have rotated", () => {
     expect(us.told("call.retried")).toMatchObject([{ method: "system/listMethods", reason: "rekeyed" }]);
   });
 
+  it("MNET-092 and once more if the peer has rotated just then, too; a second time neither", async () => {
+    let isEndless = false;
+    await using us = await scriptedRig(
+      async ({ request, sealedFor }, self) => {
+        if (self.asked.length === 1) await self.host.keys.rotate();
+        const to = { certificate: Certificate.parse((await self.host.keys.current()).certificate) };
+        const isCurrent = isSignedBy(openAnswer(request.body!, sealedFor!), to);
+        if (isEndless || !isCurrent)
+          return answer(self, encodeFault(710, "not signed by you"), { from: sealedFor!, to });
+        if (sealedFor !== next) return answer(self, newKeyFault(next), { to });
+        return answer(self, encodeResult("done"), { from: next, to });
+      },
+      // The announcement of our key is not what is looked at.
+      { keys: [next] },
+    );
+    expect(await us.host.call({ id: us.aliceId }, "system/listMethods")).toBe("done");
+    expect(us.counts()["system/listMethods"]).toBe(3);
+    isEndless = true;
+    expect(await faultOf(us.list)).toEqual({ faultCode: 710, authenticated: true });
+  });
+
   it("but a 710 is final where our key is the one that signed", async () => {
     await using us = await scriptedRig((_, self) => answer(self, encodeFault(710, "not signed by you")));
     expect(await faultOf(us.list)).toEqual({ faultCode: 710, authenticated: true });
