@@ -1,8 +1,8 @@
 import { BARE_DECLARATION, EPI_DECLARATION, PXR_CALL_DECLARATION } from "./dialect.ts";
+import { DocumentWriter } from "./document-writer.ts";
 import type { XmlRpcDocument } from "./document.ts";
 import { writeCall, writeResult } from "./encode.ts";
 import { writeFault } from "./fault.ts";
-import type { WriteOptions } from "./write-value.ts";
 
 /**
  * Encodes a decoded document so that decoding gives the same document again: with `<nil/>`, integers beyond 32 bits,
@@ -11,7 +11,10 @@ import type { WriteOptions } from "./write-value.ts";
  * @throws XmlRpcError `MNET_XMLRPC_UNENCODABLE` for a document that was not decoded and holds what XML-RPC cannot say.
  */
 export function encodeDocument(document: XmlRpcDocument): Uint8Array {
-  return Buffer.from(declaration(document) + writeDocument(document));
+  const writer = new DocumentWriter(document.dialect === "epi" ? "bytes" : "code-points");
+  writer.markup(declaration(document));
+  writeDocument(writer, document);
+  return writer.finish();
 }
 
 function declaration({ kind, dialect }: XmlRpcDocument): string {
@@ -20,14 +23,16 @@ function declaration({ kind, dialect }: XmlRpcDocument): string {
   return `${kind === "call" ? PXR_CALL_DECLARATION : BARE_DECLARATION}\n`;
 }
 
-function writeDocument(document: XmlRpcDocument): string {
-  const options: WriteOptions = { text: document.dialect === "epi" ? "bytes" : "code-points", lossless: true };
+function writeDocument(writer: DocumentWriter, document: XmlRpcDocument): void {
+  const options = { lossless: true };
   switch (document.kind) {
     case "call":
-      return writeCall(document.method, document.params, options);
+      writeCall(writer, document.method, document.params, options);
+      return;
     case "result":
-      return writeResult(document.value, options);
+      writeResult(writer, document.value, options);
+      return;
     case "fault":
-      return writeFault(document.faultCode, document.faultString, options.text);
+      writeFault(writer, document.faultCode, document.faultString);
   }
 }

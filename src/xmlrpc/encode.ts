@@ -1,5 +1,5 @@
 import { BARE_DECLARATION, EPI_DECLARATION, PXR_CALL_DECLARATION, type Dialect } from "./dialect.ts";
-import { escapeText } from "./escape-text.ts";
+import { DocumentWriter } from "./document-writer.ts";
 import type { XmlRpcValue } from "./value.ts";
 import { type WriteOptions, writeValue } from "./write-value.ts";
 
@@ -13,7 +13,10 @@ import { type WriteOptions, writeValue } from "./write-value.ts";
  * encodeCall("auth/mnet/auth.php/user_authorise", [token, userAgentHash]);
  */
 export function encodeCall(method: string, params: readonly XmlRpcValue[]): Uint8Array {
-  return Buffer.from(`${PXR_CALL_DECLARATION}\n${writeCall(method, params, { text: "raw", lossless: false })}`);
+  const writer = new DocumentWriter("raw");
+  writer.markup(`${PXR_CALL_DECLARATION}\n`);
+  writeCall(writer, method, params, PLAIN);
+  return writer.finish();
 }
 
 /**
@@ -27,21 +30,37 @@ export function encodeCall(method: string, params: readonly XmlRpcValue[]): Uint
  * encodeResult([{ name: "sso_idp", apiversion: "1" }], { dialect: "epi" });
  */
 export function encodeResult(value: XmlRpcValue, options: { readonly dialect?: Dialect | undefined } = {}): Uint8Array {
-  return Buffer.from(
-    options.dialect === "epi"
-      ? `${EPI_DECLARATION}\n${writeResult(value, { text: "bytes", lossless: false })}`
-      : `${BARE_DECLARATION}\n${writeResult(value, { text: "code-points", lossless: false })}`,
-  );
+  const isEpi = options.dialect === "epi";
+  const writer = new DocumentWriter(isEpi ? "bytes" : "code-points");
+  writer.markup(`${isEpi ? EPI_DECLARATION : BARE_DECLARATION}\n`);
+  writeResult(writer, value, PLAIN);
+  return writer.finish();
 }
 
+/** As peers understand it. */
+const PLAIN: WriteOptions = { lossless: false };
+
 /** Writes a `methodCall` element. */
-export function writeCall(method: string, params: readonly XmlRpcValue[], options: WriteOptions): string {
-  let written = `<methodCall>\n<methodName>${escapeText(method, options.text)}</methodName>\n<params>\n`;
-  for (const param of params) written += `<param>\n${writeValue(param, options)}\n</param>\n`;
-  return `${written}</params>\n</methodCall>`;
+export function writeCall(
+  writer: DocumentWriter,
+  method: string,
+  params: readonly XmlRpcValue[],
+  options: WriteOptions,
+): void {
+  writer.markup("<methodCall>\n<methodName>");
+  writer.text(method);
+  writer.markup("</methodName>\n<params>\n");
+  for (const param of params) {
+    writer.markup("<param>\n");
+    writeValue(writer, param, options);
+    writer.markup("\n</param>\n");
+  }
+  writer.markup("</params>\n</methodCall>");
 }
 
 /** Writes the `methodResponse` element of a result, with exactly one `<param>` (MNET-056). */
-export function writeResult(value: XmlRpcValue, options: WriteOptions): string {
-  return `<methodResponse>\n<params>\n<param>\n${writeValue(value, options)}\n</param>\n</params>\n</methodResponse>`;
+export function writeResult(writer: DocumentWriter, value: XmlRpcValue, options: WriteOptions): void {
+  writer.markup("<methodResponse>\n<params>\n<param>\n");
+  writeValue(writer, value, options);
+  writer.markup("\n</param>\n</params>\n</methodResponse>");
 }

@@ -1,6 +1,6 @@
 import { XmlRpcError } from "../core/errors.ts";
 import { BARE_DECLARATION, type Dialect } from "./dialect.ts";
-import { escapeText, type TextForm } from "./escape-text.ts";
+import { DocumentWriter } from "./document-writer.ts";
 
 const MAXIMUM_CODE = 2 ** 31 - 1;
 
@@ -23,13 +23,15 @@ export function encodeFault(
   if (!Number.isInteger(faultCode) || faultCode < 1 || faultCode > MAXIMUM_CODE) {
     throw new XmlRpcError("MNET_XMLRPC_UNENCODABLE", "A fault code must be a positive 32-bit integer.");
   }
-  const text = options.dialect === "epi" ? "bytes" : "raw";
-  return Buffer.from(`${BARE_DECLARATION}\n${writeFault(faultCode, faultString, text)}`);
+  const writer = new DocumentWriter(options.dialect === "epi" ? "bytes" : "raw");
+  writer.markup(`${BARE_DECLARATION}\n`);
+  writeFault(writer, faultCode, faultString);
+  return writer.finish();
 }
 
 /** Writes the `methodResponse` element of a fault. */
-export function writeFault(faultCode: number, faultString: string, text: TextForm): string {
-  return `<methodResponse>
+export function writeFault(writer: DocumentWriter, faultCode: number, faultString: string): void {
+  writer.markup(`<methodResponse>
    <fault>
       <value>
          <struct>
@@ -39,10 +41,12 @@ export function writeFault(faultCode: number, faultString: string, text: TextFor
             </member>
             <member>
                <name>faultString</name>
-               <value><string>${escapeText(faultString, text)}</string></value>
+               <value><string>`);
+  writer.text(faultString);
+  writer.markup(`</string></value>
             </member>
          </struct>
       </value>
    </fault>
-</methodResponse>`;
+</methodResponse>`);
 }

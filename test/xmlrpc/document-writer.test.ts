@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { escapeText, type TextForm } from "../../src/xmlrpc/escape-text.ts";
+import { DocumentWriter, type TextForm } from "../../src/xmlrpc/document-writer.ts";
 
 const NAMES: Readonly<Record<string, string>> = { "&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos" };
 
@@ -27,7 +27,13 @@ function slowly(text: string, form: TextForm): string {
     .join("");
 }
 
-describe("escapeText", () => {
+function written(form: TextForm, write: (writer: DocumentWriter) => void): string {
+  const writer = new DocumentWriter(form);
+  write(writer);
+  return writer.finish().toString();
+}
+
+describe("DocumentWriter", () => {
   const forms: readonly TextForm[] = ["raw", "code-points", "bytes"];
   const pieces = fc.oneof(
     fc.constantFrom("<p>", "&", "'", '"', "\r\n", "\t", "\0", "\x7f", "\x80", "é", "ÿ", "Ω", "\ufffe", "😀", "\ud800"),
@@ -39,9 +45,25 @@ describe("escapeText", () => {
     fc.assert(
       fc.property(fc.array(pieces, { maxLength: 12 }), (parts) => {
         const text = parts.join("");
-        expect(escapeText(text, form)).toBe(slowly(text, form));
+        expect(written(form, (writer) => writer.text(text))).toBe(slowly(text, form));
       }),
       { numRuns: 300 },
     );
+  });
+
+  it("what is written stays as it is when the next document is written", () => {
+    const [first, second] = ["a".repeat(100), "b".repeat(300_000)].map((text) => {
+      const writer = new DocumentWriter("raw");
+      writer.markup(text);
+      writer.text("<");
+      return writer.finish();
+    });
+    expect(first?.toString()).toBe(`${"a".repeat(100)}&lt;`);
+    expect(second?.toString()).toBe(`${"b".repeat(300_000)}&lt;`);
+  });
+
+  it.each([0, 1, 2, 3, 49_151, 49_152, 49_153, 300_001])("base64 of %i bytes is the platform's", (length) => {
+    const bytes = Buffer.from(Array.from({ length }, (_, n) => (n * 7) % 251));
+    expect(written("raw", (writer) => writer.base64(bytes))).toBe(bytes.toString("base64"));
   });
 });
