@@ -256,7 +256,7 @@ describe("when we have rotated", () => {
       async ({ request, sealedFor }, self) => {
         if (self.asked.length === 1) await self.host.keys.rotate();
         const to = { certificate: Certificate.parse((await self.host.keys.current()).certificate) };
-        const isCurrent = isSignedBy(openAnswer(request.body!, sealedFor!), to);
+        const isCurrent = isSignedBy(openAnswer(request.body!, sealedFor), to);
         if (isEndless || !isCurrent)
           return answer(self, encodeFault(710, "not signed by you"), { from: sealedFor!, to });
         if (sealedFor !== next) return answer(self, newKeyFault(next), { to });
