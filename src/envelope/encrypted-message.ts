@@ -5,7 +5,7 @@ import type { Certificate } from "../crypto/certificate.ts";
 import { SESSION_KEY_LENGTH, type KeyPair } from "../crypto/key-pair.ts";
 import { workHere, type PrivateWork } from "../crypto/private-operation.ts";
 import { randomBytesAhead } from "../crypto/random-bytes.ts";
-import { rc4, rc4If } from "../crypto/rc4.ts";
+import { rc4InPlace, rc4InPlaceIf } from "../crypto/rc4.ts";
 import { wrapKey } from "../crypto/rsa.ts";
 import type { XmlElement } from "../xml/element.ts";
 import { escapeXml } from "../xml/escape.ts";
@@ -22,6 +22,7 @@ export const ENCRYPTED_MESSAGE = "encryptedMessage";
 export interface EncryptedMessage {
   /** Who claims to have sent it; selects the peer's record and proves nothing. */
   readonly sender: string;
+  /** Until it is opened; then its memory holds the plaintext. */
   readonly ciphertext: Buffer;
   readonly wrappedKey: Buffer;
   /** Odd, but no reason to refuse. */
@@ -107,17 +108,23 @@ export function* decryptingMessage(message: EncryptedMessage, keys: readonly Key
   throw new EnvelopeError("MNET_ENVELOPE_DECRYPTION_FAILED", "None of our keys opens the message.", { cause: reason });
 }
 
+/** In the place of the ciphertext, unless it throws. */
 function readPlaintext(ciphertext: Buffer, sessionKey: Buffer): Pick<DecryptedMessage, "content" | "plaintext"> {
   let root: string | undefined;
   // A wrong key makes noise; seeing that takes no more than the beginning.
-  const plaintext = rc4If(sessionKey, ciphertext, (beginning) => {
+  const isMessage = rc4InPlaceIf(sessionKey, ciphertext, (beginning) => {
     root = rootNameOf(beginning);
     return root === SIGNED_MESSAGE || UNSIGNED_ROOTS.has(root ?? "");
   });
-  if (!plaintext) throw malformed("the plaintext is no message");
-  return root === SIGNED_MESSAGE
-    ? { plaintext, content: { kind: "signed", message: readSigned(plaintext) } }
-    : { plaintext, content: { kind: "unsigned", document: plaintext } };
+  if (!isMessage) throw malformed("the plaintext is no message");
+  const plaintext = ciphertext;
+  if (root !== SIGNED_MESSAGE) return { plaintext, content: { kind: "unsigned", document: plaintext } };
+  try {
+    return { plaintext, content: { kind: "signed", message: readSigned(plaintext) } };
+  } catch (error) {
+    rc4InPlace(sessionKey, ciphertext);
+    throw error;
+  }
 }
 
 // Kept as one piece: Moodle's layout to the byte (spec 4.1, MNET-040).
@@ -167,7 +174,10 @@ function readInKnownLayout(bytes: Uint8Array): EncryptedMessage | undefined {
   return { sender, ciphertext, wrappedKey, remarks: [], hasUnknownAlgorithm: false };
 }
 
-/** Encrypts a message for one recipient under a fresh session key (spec 4.2, MNET-041, SEC-008). */
+/**
+ * Encrypts a message for one recipient under a fresh session key (spec 4.2, MNET-041, SEC-008). The ciphertext takes the
+ * place of the plaintext, which is lost.
+ */
 export function encryptMessage(
   plaintext: Uint8Array,
   options: {
@@ -180,7 +190,7 @@ export function encryptMessage(
   const sessionKey = random(SESSION_KEY_LENGTH);
   return latin1WithBase64([
     BEFORE_DATA,
-    rc4(sessionKey, plaintext),
+    rc4InPlace(sessionKey, plaintext),
     BEFORE_KEY,
     wrapKey(recipient.publicKey, sessionKey),
     BEFORE_WWWROOT + escapeXml(options.sender) + AFTER_WWWROOT,
