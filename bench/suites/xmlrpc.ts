@@ -25,7 +25,7 @@ export const xmlrpc: Suite = {
         const value = listOf(item, size, (some) => encodeResult(some));
         const document = Buffer.from(encodeResult(value));
         await requireAgreement(value, document);
-        const { rounds, warmUp } = { rounds: bench.either(20, 6), warmUp: bench.either(6, 3) };
+        const { rounds, warmUp } = { rounds: bench.either(20, 6), warmUp: bench.either(30, 10) };
 
         const decodeOnce = await timeOfAsync(5, () => npmDecode(document));
         const decodes = Math.max(1, Math.round(ROUND_MS / decodeOnce));

@@ -164,21 +164,21 @@ export class DocumentWriter {
     let at = from;
     for (; at < to; at += 1) {
       const code = text.charCodeAt(at);
-      const replacement = replacements[code];
-      if (replacement !== undefined) {
-        for (let n = 0; n < replacement.length; n += 1) bytes[end++] = replacement.charCodeAt(n);
-      } else if (code < FIRST_BEYOND_ASCII) {
-        bytes[end++] = code;
+      // Asked first, because V8 is slow where an array is read beyond its end.
+      if (code < FIRST_BEYOND_ASCII) {
+        const replacement = replacements[code];
+        if (replacement === undefined) bytes[end++] = code;
+        else for (let n = 0; n < replacement.length; n += 1) bytes[end++] = replacement.charCodeAt(n);
+        continue;
+      }
+      const point = text.codePointAt(at) ?? code;
+      if (point > LAST_OF_ONE_UNIT) at += 1;
+      if (!isLegalBeyondAscii(point)) continue;
+      if (form === "raw") {
+        end = writeUtf8(bytes, end, point);
       } else {
-        const point = text.codePointAt(at) ?? code;
-        if (point > LAST_OF_ONE_UNIT) at += 1;
-        if (!isLegalBeyondAscii(point)) continue;
-        if (form === "raw") {
-          end = writeUtf8(bytes, end, point);
-        } else {
-          const reference = form === "bytes" ? byteReferences(String.fromCodePoint(point)) : `&#${point};`;
-          for (let n = 0; n < reference.length; n += 1) bytes[end++] = reference.charCodeAt(n);
-        }
+        const reference = form === "bytes" ? byteReferences(String.fromCodePoint(point)) : `&#${point};`;
+        for (let n = 0; n < reference.length; n += 1) bytes[end++] = reference.charCodeAt(n);
       }
     }
     this.#length = end;
