@@ -80,22 +80,21 @@ const PIECE = 4096;
 const LONGEST = 18;
 /** Where documents are put together. Larger ones move out of it. */
 const COMMON = Buffer.allocUnsafeSlow(2 * PIECE * LONGEST);
-/** ASCII that is put together before it is written: the platform does that faster than a loop, if it is asked seldom. */
-const LARGE_RUN = 16 * 1024;
 /** Divides by three, so that the parts of a base64 text can stand one after the other. */
 const BASE64_SLICE = 48 * 1024;
 
+/** Markup as a writer takes it: reading bytes takes a third of the time that reading a string's characters does. */
+export const markup = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, "latin1"));
+
 /**
- * Puts a document together byte by byte where something is escaped, and in long runs elsewhere: twice as fast as out of
- * strings alone. One document is written at a time.
+ * Puts a document together byte by byte. That leaves nothing behind for the garbage collector, and is twice as fast as
+ * strings are where other work has filled the heap. One document is written at a time.
  */
 export class DocumentWriter {
   readonly #form: TextForm;
   readonly #replacements: readonly (string | undefined)[];
   #bytes = COMMON;
   #length = 0;
-  /** ASCII that comes after what is in `#bytes`. */
-  #run = "";
 
   constructor(form: TextForm) {
     this.#form = form;
@@ -104,15 +103,23 @@ export class DocumentWriter {
 
   /** What has been written. */
   finish(): Buffer {
-    this.#endRun();
     const written = this.#bytes.subarray(0, this.#length);
     return this.#bytes === COMMON ? Buffer.from(written) : written;
   }
 
+  /** What is the same in every document; see `markup`. */
+  markup(markup: Uint8Array): void {
+    this.#reserve(markup.length);
+    const bytes = this.#bytes;
+    let end = this.#length;
+    for (let at = 0; at < markup.length; at += 1) bytes[end++] = markup[at]!;
+    this.#length = end;
+  }
+
   /** ASCII, as it is. */
-  markup(text: string): void {
-    this.#run += text;
-    if (this.#run.length > LARGE_RUN) this.#endRun();
+  ascii(text: string): void {
+    this.#reserve(text.length);
+    this.#length += this.#bytes.write(text, this.#length, "latin1");
   }
 
   /**
@@ -120,11 +127,6 @@ export class DocumentWriter {
    * must not make the whole answer fail, and no receiver could read it.
    */
   text(text: string): void {
-    if (this.#isPlain(text)) {
-      this.markup(text);
-      return;
-    }
-    this.#endRun();
     for (let at = 0; at < text.length;) at = this.#piece(text, at, Math.min(text.length, at + PIECE));
   }
 
@@ -132,26 +134,8 @@ export class DocumentWriter {
     const { buffer, byteOffset, byteLength } = value;
     const bytes = Buffer.from(buffer, byteOffset, byteLength);
     // In one go, rather than by doubling what is there.
-    this.#endRun();
     this.#reserve(Math.ceil(byteLength / 3) * 4);
-    for (let at = 0; at < byteLength; at += BASE64_SLICE) this.markup(bytes.toString("base64", at, at + BASE64_SLICE));
-  }
-
-  /** Whether nothing of it is replaced, and all of it is ASCII. */
-  #isPlain(text: string): boolean {
-    const replacements = this.#replacements;
-    for (let at = 0; at < text.length; at += 1) {
-      const code = text.charCodeAt(at);
-      if (code >= FIRST_BEYOND_ASCII || replacements[code] !== undefined) return false;
-    }
-    return true;
-  }
-
-  #endRun(): void {
-    if (this.#run === "") return;
-    this.#reserve(this.#run.length);
-    this.#length += this.#bytes.write(this.#run, this.#length, "latin1");
-    this.#run = "";
+    for (let at = 0; at < byteLength; at += BASE64_SLICE) this.ascii(bytes.toString("base64", at, at + BASE64_SLICE));
   }
 
   /** @returns where the next piece begins: one character further if a character of two units would be cut. */

@@ -12,7 +12,7 @@ import { writeFault } from "./fault.ts";
  */
 export function encodeDocument(document: XmlRpcDocument): Uint8Array {
   const writer = new DocumentWriter(document.dialect === "epi" ? "bytes" : "code-points");
-  writer.markup(declaration(document));
+  writer.ascii(declaration(document));
   writeDocument(writer, document);
   return writer.finish();
 }

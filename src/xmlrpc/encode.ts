@@ -14,7 +14,7 @@ import { type WriteOptions, writeValue } from "./write-value.ts";
  */
 export function encodeCall(method: string, params: readonly XmlRpcValue[]): Uint8Array {
   const writer = new DocumentWriter("raw");
-  writer.markup(`${PXR_CALL_DECLARATION}\n`);
+  writer.ascii(`${PXR_CALL_DECLARATION}\n`);
   writeCall(writer, method, params, PLAIN);
   return writer.finish();
 }
@@ -32,7 +32,7 @@ export function encodeCall(method: string, params: readonly XmlRpcValue[]): Uint
 export function encodeResult(value: XmlRpcValue, options: { readonly dialect?: Dialect | undefined } = {}): Uint8Array {
   const isEpi = options.dialect === "epi";
   const writer = new DocumentWriter(isEpi ? "bytes" : "code-points");
-  writer.markup(`${isEpi ? EPI_DECLARATION : BARE_DECLARATION}\n`);
+  writer.ascii(`${isEpi ? EPI_DECLARATION : BARE_DECLARATION}\n`);
   writeResult(writer, value, PLAIN);
   return writer.finish();
 }
@@ -47,20 +47,20 @@ export function writeCall(
   params: readonly XmlRpcValue[],
   options: WriteOptions,
 ): void {
-  writer.markup("<methodCall>\n<methodName>");
+  writer.ascii("<methodCall>\n<methodName>");
   writer.text(method);
-  writer.markup("</methodName>\n<params>\n");
+  writer.ascii("</methodName>\n<params>\n");
   for (const param of params) {
-    writer.markup("<param>\n");
+    writer.ascii("<param>\n");
     writeValue(writer, param, options);
-    writer.markup("\n</param>\n");
+    writer.ascii("\n</param>\n");
   }
-  writer.markup("</params>\n</methodCall>");
+  writer.ascii("</params>\n</methodCall>");
 }
 
 /** Writes the `methodResponse` element of a result, with exactly one `<param>` (MNET-056). */
 export function writeResult(writer: DocumentWriter, value: XmlRpcValue, options: WriteOptions): void {
-  writer.markup("<methodResponse>\n<params>\n<param>\n");
+  writer.ascii("<methodResponse>\n<params>\n<param>\n");
   writeValue(writer, value, options);
-  writer.markup("\n</param>\n</params>\n</methodResponse>");
+  writer.ascii("\n</param>\n</params>\n</methodResponse>");
 }

@@ -24,14 +24,14 @@ export function encodeFault(
     throw new XmlRpcError("MNET_XMLRPC_UNENCODABLE", "A fault code must be a positive 32-bit integer.");
   }
   const writer = new DocumentWriter(options.dialect === "epi" ? "bytes" : "raw");
-  writer.markup(`${BARE_DECLARATION}\n`);
+  writer.ascii(`${BARE_DECLARATION}\n`);
   writeFault(writer, faultCode, faultString);
   return writer.finish();
 }
 
 /** Writes the `methodResponse` element of a fault. */
 export function writeFault(writer: DocumentWriter, faultCode: number, faultString: string): void {
-  writer.markup(`<methodResponse>
+  writer.ascii(`<methodResponse>
    <fault>
       <value>
          <struct>
@@ -43,7 +43,7 @@ export function writeFault(writer: DocumentWriter, faultCode: number, faultStrin
                <name>faultString</name>
                <value><string>`);
   writer.text(faultString);
-  writer.markup(`</string></value>
+  writer.ascii(`</string></value>
             </member>
          </struct>
       </value>

@@ -1,7 +1,25 @@
 import { XmlRpcError } from "../core/errors.ts";
 import { DEFAULT_LIMITS } from "../core/limits.ts";
-import type { DocumentWriter } from "./document-writer.ts";
+import { markup, type DocumentWriter } from "./document-writer.ts";
 import { XmlRpcDateTime, XmlRpcDouble, type XmlRpcStruct, type XmlRpcValue } from "./value.ts";
+
+const STRING = markup("<value><string>");
+const END_OF_STRING = markup("</string></value>");
+const TRUE = markup("<value><boolean>1</boolean></value>");
+const FALSE = markup("<value><boolean>0</boolean></value>");
+const ARRAY = markup("<value><array>\n<data>\n");
+const END_OF_ARRAY = markup("</data>\n</array></value>");
+const STRUCT = markup("<value><struct>\n");
+const MEMBER = markup("<member><name>");
+const END_OF_NAME = markup("</name>\n");
+const END_OF_MEMBER = markup("\n</member>\n");
+const END_OF_STRUCT = markup("</struct></value>");
+const LINE_FEED = markup("\n");
+
+/** Sites say the same few names over and over: what begins their members is put together once. */
+const NAMES = new Map<string, Uint8Array>();
+const MAXIMUM_NAMES = 1000;
+const PLAIN_NAME = /^[\w-]{1,64}$/;
 
 /** How values are written. */
 export interface WriteOptions {
@@ -27,19 +45,19 @@ function write(writer: DocumentWriter, value: XmlRpcValue | undefined, lossless:
   if (containers.length === DEFAULT_LIMITS.depth) throw unencodable("The value is nested too deeply.");
   switch (typeof value) {
     case "string":
-      writer.markup("<value><string>");
+      writer.markup(STRING);
       writer.text(value);
-      writer.markup("</string></value>");
+      writer.markup(END_OF_STRING);
       return;
     case "boolean":
-      writer.markup(`<value><boolean>${value ? 1 : 0}</boolean></value>`);
+      writer.markup(value ? TRUE : FALSE);
       return;
     case "number":
       writeNumber(writer, value, lossless);
       return;
     case "bigint":
       if (BigInt.asIntN(64, value) !== value) throw unencodable("A bigint must fit into 64 bits.");
-      writer.markup(`<value><i8>${value}</i8></value>`);
+      writer.ascii(`<value><i8>${value}</i8></value>`);
       return;
     case "undefined":
       writeNull(writer, lossless);
@@ -54,14 +72,14 @@ function write(writer: DocumentWriter, value: XmlRpcValue | undefined, lossless:
 }
 
 function writeNull(writer: DocumentWriter, lossless: boolean): void {
-  writer.markup(`<value>${lossless ? "<nil/>" : "<string></string>"}</value>`);
+  writer.ascii(`<value>${lossless ? "<nil/>" : "<string></string>"}</value>`);
 }
 
 function writeNumber(writer: DocumentWriter, value: number, lossless: boolean): void {
   if (!Number.isFinite(value)) throw unencodable("A number must be finite.");
   const isInt = lossless || value === (value | 0);
   const type = Number.isInteger(value) ? (isInt ? "int" : "string") : "double";
-  writer.markup(`<value><${type}>${decimal(value)}</${type}></value>`);
+  writer.ascii(`<value><${type}>${decimal(value)}</${type}></value>`);
 }
 
 /** Without an exponent, which not every peer reads. */
@@ -80,13 +98,13 @@ function writeObject(
   containers: object[],
 ): void {
   if (value instanceof XmlRpcDouble) {
-    writer.markup(`<value><double>${decimal(value.value)}</double></value>`);
+    writer.ascii(`<value><double>${decimal(value.value)}</double></value>`);
   } else if (value instanceof XmlRpcDateTime) {
-    writer.markup(`<value><dateTime.iso8601>${value.text}</dateTime.iso8601></value>`);
+    writer.ascii(`<value><dateTime.iso8601>${value.text}</dateTime.iso8601></value>`);
   } else if (value instanceof Uint8Array) {
-    writer.markup("<value><base64>");
+    writer.ascii("<value><base64>");
     writer.base64(value);
-    writer.markup("</base64></value>");
+    writer.ascii("</base64></value>");
   } else {
     if (containers.includes(value)) throw unencodable("The value contains itself.");
     containers.push(value);
@@ -102,12 +120,12 @@ function writeArray(
   lossless: boolean,
   containers: object[],
 ): void {
-  writer.markup("<value><array>\n<data>\n");
+  writer.markup(ARRAY);
   for (const item of items) {
     write(writer, item, lossless, containers);
-    writer.markup("\n");
+    writer.markup(LINE_FEED);
   }
-  writer.markup("</data>\n</array></value>");
+  writer.markup(END_OF_ARRAY);
 }
 
 function writeStruct(writer: DocumentWriter, struct: XmlRpcStruct, lossless: boolean, containers: object[]): void {
@@ -115,17 +133,29 @@ function writeStruct(writer: DocumentWriter, struct: XmlRpcStruct, lossless: boo
   if (prototype !== Object.prototype && prototype !== null) {
     throw unencodable("A struct must be a plain object: XML-RPC has no dates, maps or class instances.");
   }
-  writer.markup("<value><struct>\n");
+  writer.markup(STRUCT);
   for (const name of Object.keys(struct)) {
     const member = struct[name];
     if (member === undefined) continue;
-    writer.markup("<member><name>");
-    writer.text(name);
-    writer.markup("</name>\n");
+    writeName(writer, name);
     write(writer, member, lossless, containers);
-    writer.markup("\n</member>\n");
+    writer.markup(END_OF_MEMBER);
   }
-  writer.markup("</struct></value>");
+  writer.markup(END_OF_STRUCT);
+}
+
+function writeName(writer: DocumentWriter, name: string): void {
+  const known = NAMES.get(name);
+  if (known) {
+    writer.markup(known);
+    return;
+  }
+  writer.markup(MEMBER);
+  writer.text(name);
+  writer.markup(END_OF_NAME);
+  if (NAMES.size < MAXIMUM_NAMES && PLAIN_NAME.test(name)) {
+    NAMES.set(name, markup(`<member><name>${name}</name>\n`));
+  }
 }
 
 function unencodable(message: string): XmlRpcError {

@@ -54,7 +54,7 @@ describe("DocumentWriter", () => {
   it("what is written stays as it is when the next document is written", () => {
     const [first, second] = ["a".repeat(100), "b".repeat(300_000)].map((text) => {
       const writer = new DocumentWriter("raw");
-      writer.markup(text);
+      writer.ascii(text);
       writer.text("<");
       return writer.finish();
     });
