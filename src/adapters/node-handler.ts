@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ConfigError } from "../core/errors.ts";
 import type { Host } from "../host/host.ts";
+import type { BodyOfCaller } from "../host/http.ts";
 import type { WantsExchange } from "../plug-ins/browser.ts";
 
 /** What `browser.raw` is behind a `nodeHandler`. */
@@ -48,10 +49,7 @@ export function nodeHandler<Req extends IncomingMessage = IncomingMessage, Res e
 }
 
 async function answer(host: Host, req: IncomingMessage, res: ServerResponse, next?: () => void): Promise<void> {
-  const hangUp = new AbortController();
-  res.once("close", () => {
-    if (!res.writableFinished) hangUp.abort(new Error("The caller has hung up."));
-  });
+  let signal: AbortSignal | undefined;
   const response = await host.handle({
     method: req.method ?? "GET",
     path: pathOf(req),
@@ -60,7 +58,10 @@ async function answer(host: Host, req: IncomingMessage, res: ServerResponse, nex
     remoteAddress: req.socket.remoteAddress,
     hasNextHandler: next !== undefined,
     raw: { req, res } satisfies NodeExchange,
-    signal: hangUp.signal,
+    // Most requests are answered without anybody having asked for it.
+    get signal() {
+      return (signal ??= hangUpOf(res));
+    },
   });
   if (!response) {
     if (next) next();
@@ -80,12 +81,24 @@ async function answer(host: Host, req: IncomingMessage, res: ServerResponse, nex
   res.end(req.method === "HEAD" ? undefined : response.body);
 }
 
+/** Aborts when the caller hangs up before it has the whole answer. */
+function hangUpOf(res: ServerResponse): AbortSignal {
+  const hangUp = new AbortController();
+  const closed = (): void => {
+    if (!res.writableFinished) hangUp.abort(new Error("The caller has hung up."));
+  };
+  if (res.closed) closed();
+  else res.once("close", closed);
+  return hangUp.signal;
+}
+
 /** Connect and Express cut what they are mounted at off `url` and keep the whole in `originalUrl`. */
 const pathOf = (req: IncomingMessage & { readonly originalUrl?: string }): string => req.originalUrl ?? req.url ?? "/";
 
 /** The body, which is not touched before somebody asks for it. */
-function bodyOf(req: IncomingMessage): AsyncIterable<Uint8Array> {
+function bodyOf(req: IncomingMessage): BodyOfCaller {
   return {
+    endsWithCaller: true,
     [Symbol.asyncIterator]() {
       if (req.readableDidRead) {
         throw new ConfigError(
@@ -130,7 +143,10 @@ class RequestParts implements AsyncIterator<Uint8Array> {
   };
   readonly #onEnd = (): void => this.#finish({});
   readonly #onError = (error: Error): void => this.#finish({ error });
-  readonly #onClose = (): void => this.#finish({ error: new Error("The caller has hung up.") });
+  readonly #onClose = (): void => {
+    // Every request is closed some time; an error is expensive to make.
+    if (!this.#end) this.#finish({ error: new Error("The caller has hung up.") });
+  };
 
   #finish(end: { readonly error?: Error }): void {
     this.#end ??= end;

@@ -15,8 +15,11 @@ interface Job {
 
 /** Requests that wait; with keys of 2048 bits a quarter of a second's work for two cores. */
 const MAXIMUM_WAITING = 300;
-/** Operations that travel together while many wait. */
-const LARGEST_BATCH = 8;
+/** Operations that travel together while some wait; while very many do, this part of them. */
+const LARGE_BATCH = 8;
+const PART_OF_MANY = 1 / 8;
+/** Fewer operations at once are done here, while no thread is awake: waking it takes longer than a third of one. */
+const WORTH_WAKING = 4;
 /** Operations are done here until they take more than this part of the thread's time, and that for so long. */
 const WORTHWHILE_PART = 0.1;
 const WORTHWHILE_MS = 250;
@@ -33,6 +36,9 @@ export class CryptoOverload extends Error {
   }
 }
 
+/** One for all: it says the same each time, and what an error costs is most of what refusing does. */
+const OVERLOAD = new CryptoOverload();
+
 /**
  * Does private operations on threads, so that they neither hold up the event loop nor each other.
  *
@@ -42,6 +48,7 @@ export class CryptoOverload extends Error {
  */
 export class CryptoPool implements PrivateOperator {
   readonly #size: number;
+  readonly #worthWaking: number;
   readonly #waiting: WaitingOperations<Job>;
   readonly #threads = new Set<CryptoThread<Job>>();
   #isStarted = false;
@@ -53,9 +60,14 @@ export class CryptoPool implements PrivateOperator {
   #countedAt = performance.now();
   #whenIdle: (() => void) | undefined;
 
-  /** @param threads at most; 0 for none. */
-  constructor({ threads, maximumWaiting = MAXIMUM_WAITING }: { threads: number; maximumWaiting?: number }) {
+  /**
+   * @param options `threads`: at most; 0 for none. `maximumWaiting`: requests. `worthWaking`: operations at once for which
+   *   sleeping threads are woken.
+   */
+  constructor(options: { threads: number; maximumWaiting?: number; worthWaking?: number }) {
+    const { threads, maximumWaiting = MAXIMUM_WAITING, worthWaking = WORTH_WAKING } = options;
     this.#size = threads;
+    this.#worthWaking = worthWaking;
     this.#waiting = new WaitingOperations(maximumWaiting);
   }
 
@@ -64,7 +76,7 @@ export class CryptoPool implements PrivateOperator {
     if (!this.#isReady()) return this.#performHere(operation);
     return new Promise((resolve, reject) => {
       const excess = this.#waiting.add({ operation, share, resolve, reject, losses: 0 });
-      excess?.reject(new CryptoOverload());
+      excess?.reject(OVERLOAD);
       this.#dispatchSoon();
     });
   }
@@ -142,19 +154,32 @@ export class CryptoPool implements PrivateOperator {
 
   /** To the idlest thread that has room, in batches that are the larger the more waits. */
   #dispatch(): void {
+    if (this.#waiting.size < this.#worthWaking && !this.#isAnyAwake()) this.#doHere();
     while (this.#waiting.size > 0) {
       let idlest: CryptoThread<Job> | undefined;
       for (const thread of this.#threads) {
         if (thread.hasRoom && thread.load < (idlest?.load ?? Infinity)) idlest = thread;
       }
       if (!idlest) return;
-      const size = Math.min(LARGEST_BATCH, Math.ceil(this.#waiting.size / this.#threads.size));
+      const { size: waiting } = this.#waiting;
+      // When the event loop is slow to come round, threads have to have enough to do until it does.
+      const largest = Math.max(LARGE_BATCH, waiting * PART_OF_MANY);
+      const size = Math.min(largest, Math.ceil(waiting / this.#threads.size));
       const batch: Job[] = [];
       for (let job = this.#waiting.take(); job; job = batch.length < size ? this.#waiting.take() : undefined) {
         batch.push(job);
       }
       idlest.send(batch);
     }
+  }
+
+  #isAnyAwake(): boolean {
+    for (const { load } of this.#threads) if (load > 0) return true;
+    return false;
+  }
+
+  #doHere(): void {
+    for (let job = this.#waiting.take(); job; job = this.#waiting.take()) this.#settle(job, undefined);
   }
 
   #settle({ operation, resolve, reject }: Job, result: Uint8Array | undefined): void {

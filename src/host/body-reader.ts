@@ -1,4 +1,5 @@
 import type { Clock } from "../core/clock.ts";
+import type { Task } from "../core/task.ts";
 import type { ClientAddress } from "./client-address.ts";
 import { headerOf, type HttpRequest } from "./http.ts";
 
@@ -42,8 +43,8 @@ export class BodyReader {
     this.#isKnown = options.isKnown;
   }
 
-  /** A body, or why not. Rejects with what the body throws, or with `signal.reason`. */
-  async read(request: HttpRequest, { block }: ClientAddress, signal: AbortSignal): Promise<Uint8Array | BodyRefusal> {
+  /** A body, or why not. Rejects with what the body throws, or with why the task is to end. */
+  async read(request: HttpRequest, { block }: ClientAddress, task: Task): Promise<Uint8Array | BodyRefusal> {
     const { body } = request;
     const length = Number(headerOf(request, "content-length") ?? 0);
     if (length > this.#maxBytes) return "too-large";
@@ -52,7 +53,7 @@ export class BodyReader {
     if (!this.#hasRoom(block, isStranger)) return "too-many";
     this.#count(block, isStranger, 1);
     try {
-      return await this.#readInTime(body, length, isStranger, signal);
+      return await this.#readInTime(body, length, isStranger, task);
     } finally {
       this.#count(block, isStranger, -1);
     }
@@ -76,16 +77,13 @@ export class BodyReader {
     body: AsyncIterable<Uint8Array>,
     announced: number,
     isStranger: boolean,
-    signal: AbortSignal,
+    task: Task,
   ): Promise<Uint8Array | BodyRefusal> {
     let cancel = (): void => undefined;
     let unfollow = (): void => undefined;
     const ending = new Promise<"too-slow">((resolve, reject) => {
       cancel = this.#clock.after(BODY_DEADLINE_MS, () => resolve("too-slow"));
-      const abort = (): void => reject(signal.reason as Error);
-      if (signal.aborted) abort();
-      signal.addEventListener("abort", abort);
-      unfollow = () => signal.removeEventListener("abort", abort);
+      unfollow = "endsWithCaller" in body ? task.onAbort(reject) : onAbort(task.signal, reject);
     });
     ending.catch(() => undefined);
     const parts = body[Symbol.asyncIterator]();
@@ -113,6 +111,13 @@ export class BodyReader {
       parts.return?.().catch(() => undefined);
     }
   }
+}
+
+function onAbort(signal: AbortSignal, listener: (reason: Error) => void): () => void {
+  const abort = (): void => listener(signal.reason as Error);
+  if (signal.aborted) abort();
+  signal.addEventListener("abort", abort);
+  return () => signal.removeEventListener("abort", abort);
 }
 
 /** Parts of a body. Where its length is announced, a large one is put together as it comes: it never is there twice. */

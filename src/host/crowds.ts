@@ -15,9 +15,12 @@ export class Crowds {
     };
   }
 
-  /** Whether as many are under way from there as from the others on average, or more. */
+  /**
+   * Whether half as many are under way from there as from the others on average, or more: who has less is let in, although
+   * another has to give way then, and what has been done for that one is lost.
+   */
   isCrowd(block: string): boolean {
     const size = this.#sizes.get(block) ?? 0;
-    return size > 0 && size * this.#sizes.size >= this.#all;
+    return size > 0 && 2 * size * this.#sizes.size >= this.#all;
   }
 }

@@ -1,6 +1,7 @@
 import { CallError } from "../core/errors.ts";
 import type { Emit } from "../core/events.ts";
 import type { Limits } from "../core/limits.ts";
+import type { Task } from "../core/task.ts";
 import type { PeerDirectory } from "../peer/peer-directory.ts";
 import type { PeerRecord } from "../peer/peer-store.ts";
 import { publishes, type ServiceFlag } from "../peer/service-flags.ts";
@@ -64,11 +65,11 @@ export class Dispatcher {
   }
 
   /** Runs the method and encodes what it returns as the caller's software reads it (spec 5.2). Throws `Fault`, or a `Refusal` before any method runs. */
-  async run(call: XmlRpcCall, caller: Caller, signal: AbortSignal): Promise<Uint8Array> {
+  async run(call: XmlRpcCall, caller: Caller, task: Task): Promise<Uint8Array> {
     const { peer } = caller;
     const dialect = call.dialect ?? peer.dialect;
     try {
-      return encodeResult(await this.#invoke(call, caller, signal), { dialect });
+      return encodeResult(await this.#invoke(call, caller, task), { dialect });
     } catch (error) {
       if (error instanceof Fault || error instanceof Refusal) throw error;
       const reference = { id: peer.id, wwwroot: peer.wwwroot };
@@ -77,7 +78,7 @@ export class Dispatcher {
     }
   }
 
-  async #invoke({ method: name, params }: XmlRpcCall, caller: Caller, signal: AbortSignal): Promise<XmlRpcValue> {
+  async #invoke({ method: name, params }: XmlRpcCall, caller: Caller, task: Task): Promise<XmlRpcValue> {
     const { peer } = caller;
     if (!isMethodName(name)) throw refused(FAULT.badMethodName, name, peer, "is no name of a method");
     if (name.startsWith("system/")) {
@@ -87,10 +88,14 @@ export class Dispatcher {
     }
     const method = await this.#permittedMethod(name, caller);
     const named = decodeParams(method, params, peer);
-    return method.encodeResult(
-      await method.invoke(named, { peer: this.#directory.snapshot(peer), method: name, signal }),
-      peer.wwwroot,
-    );
+    const context = {
+      peer: this.#directory.snapshot(peer),
+      method: name,
+      get signal() {
+        return task.signal;
+      },
+    };
+    return method.encodeResult(await method.invoke(named, context), peer.wwwroot);
   }
 
   /** Default-deny, asked with every call (SEC-055). */

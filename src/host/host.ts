@@ -7,6 +7,7 @@ import type { Wwwroot } from "../core/ids.ts";
 import { listing, type Listing } from "../core/listing.ts";
 import { borrowCryptoPool } from "../crypto/crypto-pool.ts";
 import type { Peer, PeerRef } from "../core/peer-snapshot.ts";
+import type { Task } from "../core/task.ts";
 import { KeyRing } from "../keys/key-ring.ts";
 import { CircuitBreaker } from "../peer/circuit-breaker.ts";
 import { HttpClient } from "../peer/http-exchange.ts";
@@ -436,15 +437,15 @@ export async function startHost(
   async function handle(request: HttpRequest): Promise<HttpResponse | undefined> {
     if (!routes.owns(request)) return undefined;
     const turnedAway = enabled ? routes.turnAway(request) : undefined;
-    return turnedAway ?? work.run((signal) => events.inExchange(() => answer(request, signal)), request.signal);
+    return turnedAway ?? work.runTask((task) => events.inExchange(() => answer(request, task)), request);
   }
 
   /** What fails here is nobody's fault outside: the door answers with 500, and the operator hears of it. */
-  async function answer(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse | undefined> {
+  async function answer(request: HttpRequest, task: Task): Promise<HttpResponse | undefined> {
     try {
-      return await routes.handle(request, signal);
+      return await routes.handle(request, task);
     } catch (error) {
-      if (!signal.aborted) emit({ type: "request.failed", level: "error", error });
+      if (!task.signal.aborted) emit({ type: "request.failed", level: "error", error });
       throw error;
     }
   }

@@ -16,6 +16,11 @@ export interface HttpRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** A body that throws when the caller is gone, so that nobody need watch the request's signal while it is read. */
+export interface BodyOfCaller extends AsyncIterable<Uint8Array> {
+  readonly endsWithCaller: true;
+}
+
 /** What a door sends back. */
 export interface HttpResponse {
   readonly status: number;

@@ -28,15 +28,12 @@ import { openedMnet, openedSecure, type OpenedRequest } from "./opened-request.t
 import { Refusal, refuseUnproved, type Wrapping } from "./refusal.ts";
 import type { Permit, RequestBudget } from "./request-budget.ts";
 import type { RequestContext } from "./request-context.ts";
-import { TooManyRequests } from "./too-many-requests.ts";
+import { OVERLOADED, TooManyRequests } from "./too-many-requests.ts";
 import type { TrustedCall, TrustedMachines } from "./trusted-machines.ts";
 
 const KEYSWAP = "system/keyswap";
 /** Its grammar is refused like any other method's, but it is looked at in clear (spec 7.1, S7). */
 const DOTTED_KEYSWAP = "system.keyswap";
-
-/** What waits is done in less. */
-const RETRY_AFTER_OVERLOAD_MS = 1000;
 
 /** A wwwroot, a certificate and a word. */
 const LARGEST_KEYSWAP = 64 * 1024;
@@ -310,7 +307,7 @@ export class Receiver {
       });
     };
     try {
-      const body = await this.#answers.wrap(await dispatcher.run(call, caller, context.signal), wrapping);
+      const body = await this.#answers.wrap(await dispatcher.run(call, caller, context.task), wrapping);
       report(body);
       return body;
     } catch (error) {
@@ -351,7 +348,7 @@ export class Receiver {
     } catch (error) {
       if (error instanceof CryptoOverload) {
         permit.returned();
-        throw new TooManyRequests("overload", RETRY_AFTER_OVERLOAD_MS);
+        throw OVERLOADED;
       }
       if (!(error instanceof EnvelopeError)) throw error;
       throw new Refusal(FAULT.unreadable, error, {}, peer);

@@ -1,7 +1,8 @@
+import type { Task } from "../core/task.ts";
 import type { ClientAddress } from "./client-address.ts";
 
 /** Where a request came from, and whether anybody still waits for the answer. */
 export interface RequestContext {
   readonly client: ClientAddress;
-  readonly signal: AbortSignal;
+  readonly task: Task;
 }

@@ -1,4 +1,5 @@
 import type { Wwwroot } from "../core/ids.ts";
+import type { Task } from "../core/task.ts";
 import { APPLICATIONS } from "../peer/application.ts";
 import type { Browser } from "../plug-ins/browser.ts";
 import { escapeXml } from "../xml/escape.ts";
@@ -10,7 +11,7 @@ import type { Receiver } from "./receive.ts";
 import type { RequestContext } from "./request-context.ts";
 import type { Page } from "./site.ts";
 import type { ThrottleReport } from "./throttle-report.ts";
-import { TooManyRequests } from "./too-many-requests.ts";
+import { OVERLOADED, TooManyRequests } from "./too-many-requests.ts";
 
 /** Where a site's certificate can be read; no peer does, but Moodle has it (spec 2.5). */
 export const PUBLIC_KEY_PATH = "/mnet/publickey.php";
@@ -60,15 +61,15 @@ export class Routes {
     const client = clients.of(request);
     if (!receiver.isCrowd(client)) return undefined;
     const isSmall = Number(headerOf(request, "content-length") ?? Infinity) <= SMALL_BODY;
-    return this.#tooMany(new TooManyRequests("overload", 1000), client, isSmall ? [] : [UNREAD]);
+    return this.#tooMany(OVERLOADED, client, isSmall ? [] : [UNREAD]);
   }
 
   /** `undefined`: not MNet's. */
-  async handle(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse | undefined> {
+  async handle(request: HttpRequest, task: Task): Promise<HttpResponse | undefined> {
     const route = this.#routeOf(request);
     switch (route) {
       case "rpc":
-        return this.#options.enabled ? this.#receive(request, signal) : disabled();
+        return this.#options.enabled ? this.#receive(request, task) : disabled();
       case "public-key":
         return this.#options.enabled ? this.#publicKey(request) : disabled();
       case "home":
@@ -76,7 +77,7 @@ export class Routes {
       case undefined:
         return undefined;
       default:
-        return this.#options.enabled ? this.#page(route, request, signal) : disabled();
+        return this.#options.enabled ? this.#page(route, request, task) : disabled();
     }
   }
 
@@ -97,14 +98,14 @@ export class Routes {
     }
   }
 
-  async #page({ methods, answer }: Page, request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
+  async #page({ methods, answer }: Page, request: HttpRequest, task: Task): Promise<HttpResponse> {
     if (!methods.some((method) => method === request.method)) return notAllowed(methods.join(", "));
     const { browser, withOwnHeaders } = browserOf(request, this.#options.wwwroot);
-    return withOwnHeaders(await answer(browser as Browser<never>, signal));
+    return withOwnHeaders(await answer(browser as Browser<never>, task.signal));
   }
 
   /** Content-Type is not looked at, because real peers send malformed ones (MNET-069). Every fault has status 200 (MNET-070). */
-  async #receive(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
+  async #receive(request: HttpRequest, task: Task): Promise<HttpResponse> {
     if (request.method !== "POST") return notAllowed("POST");
     const encoding = headerOf(request, "content-encoding") ?? "identity";
     if (encoding.toLowerCase() !== "identity") {
@@ -112,9 +113,9 @@ export class Routes {
     }
     const { clients, bodies } = this.#options;
     const client = clients.of(request);
-    const context: RequestContext = { signal, client };
+    const context: RequestContext = { task, client };
     // Not awaited here: a large body would be kept until it is answered.
-    return bodies.read(request, client, signal).then((body) => this.#answer(body, context));
+    return bodies.read(request, client, task).then((body) => this.#answer(body, context));
   }
 
   #answer(body: Uint8Array | BodyRefusal, context: RequestContext): Promise<HttpResponse> {

@@ -14,3 +14,6 @@ export class TooManyRequests extends Error {
     this.retryAfterMs = retryAfterMs;
   }
 }
+
+/** More is asked than can be done in time; what waits is done in less than a second. One for all: errors take long to make. */
+export const OVERLOADED = new TooManyRequests("overload", 1000);

@@ -1,6 +1,6 @@
-import { abortWith } from "../core/abort.ts";
 import type { Clock } from "../core/clock.ts";
 import { ConfigError } from "../core/errors.ts";
+import { Task } from "../core/task.ts";
 
 /** What heeds its signal may tidy up for so long; what does not is left behind. */
 const GRACE_MS = 1000;
@@ -9,7 +9,7 @@ const GRACE_MS = 1000;
 export class WorkInFlight {
   readonly #name: string;
   readonly #clock: Clock;
-  readonly #running = new Map<Promise<unknown>, AbortController>();
+  readonly #running = new Map<Promise<unknown>, Task>();
   readonly #withStore = new Set<Promise<unknown>>();
   #isClosing = false;
   #isStoreClosed = false;
@@ -24,17 +24,24 @@ export class WorkInFlight {
    * Does work that may take its time. Its signal aborts when the caller's does, and when the host cannot wait any longer.
    * Throws `MNET_HOST_CLOSED` once the host is closing.
    */
-  async run<T>(work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  run<T>(work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    return this.runTask((task) => work(task.signal), { signal });
+  }
+
+  /** The same for work that seldom needs a signal. */
+  async runTask<T>(
+    work: (task: Task) => Promise<T>,
+    parent: { readonly signal?: AbortSignal | undefined },
+  ): Promise<T> {
     if (this.#isClosing) throw this.#closed();
-    const controller = new AbortController();
-    const unfollow = abortWith(controller, signal);
-    const promise = work(controller.signal);
-    this.#running.set(promise, controller);
+    const task = new Task(parent);
+    const promise = work(task);
+    this.#running.set(promise, task);
     try {
       return await promise;
     } finally {
       this.#running.delete(promise);
-      unfollow();
+      task.end();
     }
   }
 
@@ -56,7 +63,7 @@ export class WorkInFlight {
     this.#isClosing = true;
     const quiet = Promise.allSettled(this.#running.keys());
     if (!(await this.#isWithin(quiet, patienceMs))) {
-      for (const controller of this.#running.values()) controller.abort(this.#closed());
+      for (const task of this.#running.values()) task.abort(this.#closed());
       await this.#isWithin(quiet, GRACE_MS);
     }
     this.#isStoreClosed = true;

@@ -1,8 +1,8 @@
-import { setMaxListeners } from "node:events";
 import { createServer, request as ask, type IncomingMessage, type RequestListener } from "node:http";
 import { connect, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { nodeHandler } from "../../src/adapters/node-handler.ts";
+import { Task } from "../../src/core/task.ts";
 import {
   BODY_DEADLINE_MS,
   BodyReader,
@@ -185,8 +185,7 @@ describe("SEC-082 BodyReader", () => {
       return: () => new Promise(() => undefined),
     }),
   };
-  const { signal } = new AbortController();
-  setMaxListeners(0, signal);
+  const task = new Task({});
   const client = (block: string) => ({ address: block, block, isProxy: false });
   const asked = (body: AsyncIterable<Uint8Array> | Uint8Array, headers = {}) => ({
     method: "POST",
@@ -212,14 +211,14 @@ describe("SEC-082 BodyReader", () => {
     [[600, 401], "too-large"],
   ] as const)("MNET-075 parts of %j bytes → %s", async (sizes, expected) => {
     const { bodies } = reader();
-    const body = await bodies.read(asked(parts(...sizes)), client("a"), signal);
+    const body = await bodies.read(asked(parts(...sizes)), client("a"), task);
     expect(typeof body === "string" ? body : body.length).toBe(expected);
   });
 
   it("MNET-075 a length that is too large is believed, one that is none is not looked at", async () => {
     const { bodies } = reader();
-    expect(await bodies.read(asked(never, { "content-length": "1001" }), client("a"), signal)).toBe("too-large");
-    expect(await bodies.read(asked(parts(5), { "content-length": "many" }), client("a"), signal)).toHaveLength(5);
+    expect(await bodies.read(asked(never, { "content-length": "1001" }), client("a"), task)).toBe("too-large");
+    expect(await bodies.read(asked(parts(5), { "content-length": "many" }), client("a"), task)).toHaveLength(5);
   });
 
   it("SEC-082 one that is known has more room, all together no more than there is", async () => {
@@ -228,17 +227,14 @@ describe("SEC-082 BodyReader", () => {
     const counts = new Map<string, number>();
     const occupy = async (block: string, times: number) => {
       for (let n = 0; n < times; n += 1) {
-        const first = await Promise.race([
-          bodies.read(asked(never), client(block), signal),
-          Promise.resolve("reading"),
-        ]);
+        const first = await Promise.race([bodies.read(asked(never), client(block), task), Promise.resolve("reading")]);
         if (first === "reading") counts.set(block, (counts.get(block) ?? 0) + 1);
       }
     };
     // A refusal takes a turn of the event loop more than `Promise.resolve`.
     const refused = (block: string) =>
       Promise.race([
-        bodies.read(asked(never), client(block), signal),
+        bodies.read(asked(never), client(block), task),
         new Promise((resolve) => setImmediate(resolve, "reading")),
       ]);
     await occupy("known 0", MAXIMUM_PER_KNOWN);
@@ -259,17 +255,17 @@ describe("SEC-082 BodyReader", () => {
     }
     const settled: unknown[] = [];
     for (let n = 0; n < 5; n += 1)
-      void bodies.read(asked(large()), client(`${n}`), signal).then((body) => settled.push(body));
+      void bodies.read(asked(large()), client(`${n}`), task).then((body) => settled.push(body));
     await clock.advance(0);
     // Twice the largest body is 80 MiB.
     expect(settled).toEqual(["too-many"]);
-    void bodies.read(asked(large()), client("known"), signal).then((body) => settled.push(body));
+    void bodies.read(asked(large()), client("known"), task).then((body) => settled.push(body));
     await clock.advance(0);
     expect(settled).toHaveLength(1);
     await clock.advance(BODY_DEADLINE_MS);
     expect(settled).toEqual(["too-many", "too-slow", "too-slow", "too-slow", "too-slow", "too-slow"]);
     for (let n = 0; n < 3; n += 1)
-      expect(await bodies.read(asked(parts(20 * 1024 * 1024)), client("x"), signal)).toHaveLength(chunk.length);
+      expect(await bodies.read(asked(parts(20 * 1024 * 1024)), client("x"), task)).toHaveLength(chunk.length);
   });
 
   it("SEC-082 an aborted read rejects with the reason, and makes room", async () => {
@@ -277,10 +273,10 @@ describe("SEC-082 BodyReader", () => {
     const reason = new Error("enough");
     for (let n = 0; n < 2 * MAXIMUM_PER_STRANGER; n += 1) {
       const controller = new AbortController();
-      const reading = bodies.read(asked(never), client("a"), controller.signal);
+      const reading = bodies.read(asked(never), client("a"), new Task(controller));
       controller.abort(reason);
       await expect(reading).rejects.toBe(reason);
-      await expect(bodies.read(asked(never), client("a"), controller.signal)).rejects.toBe(reason);
+      await expect(bodies.read(asked(never), client("a"), new Task(controller))).rejects.toBe(reason);
     }
   });
 
@@ -291,7 +287,7 @@ describe("SEC-082 BodyReader", () => {
       throw new Error("reset");
     }
     for (let n = 0; n < 2 * MAXIMUM_PER_STRANGER; n += 1) {
-      await expect(bodies.read(asked(broken()), client("a"), signal)).rejects.toThrow("reset");
+      await expect(bodies.read(asked(broken()), client("a"), task)).rejects.toThrow("reset");
     }
   });
 

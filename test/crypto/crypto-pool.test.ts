@@ -31,8 +31,8 @@ const hex = async (result: Uint8Array | Promise<Uint8Array>): Promise<string> =>
 /** Threads that were sent something, in order. */
 const threads = new Set<Worker>();
 const pools: CryptoPool[] = [];
-async function started(options: { threads: number; maximumWaiting?: number }): Promise<CryptoPool> {
-  const pool = new CryptoPool(options);
+async function started(options: ConstructorParameters<typeof CryptoPool>[0]): Promise<CryptoPool> {
+  const pool = new CryptoPool({ worthWaking: 1, ...options });
   pools.push(pool);
   await pool.start();
   return pool;
@@ -89,8 +89,20 @@ describe("CryptoPool", () => {
     expect(threads.size).toBe(0);
   });
 
+  it("does a few operations at once without waking its threads, and leaves more to them", async () => {
+    const pool = await started({ threads: 1, worthWaking: 4 });
+    const cases = Array.from({ length: 4 }, () => decryption());
+    const hexOf = (some: typeof cases): Promise<string[]> =>
+      Promise.all(some.map(({ operation }) => hex(pool.perform(operation, "a peer"))));
+    const expected = cases.map((each) => each.expected);
+    expect(await hexOf(cases.slice(0, 3))).toEqual(expected.slice(0, 3));
+    expect(threads.size).toBe(0);
+    expect(await hexOf(cases)).toEqual(expected);
+    expect(threads.size).toBe(1);
+  });
+
   it("starts its threads by itself when there is enough to do", async () => {
-    const pool = new CryptoPool({ threads: 1 });
+    const pool = new CryptoPool({ worthWaking: 1, threads: 1 });
     pools.push(pool);
     const slow = keyOf(4096);
     const { operation, expected } = decryption(slow, 512);

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/core/clock.ts";
+import { Task } from "../../src/core/task.ts";
 import { BodyReader } from "../../src/host/body-reader.ts";
 
 const reader = new BodyReader({ clock: systemClock, maxBytes: 10_000_000, isKnown: () => true });
@@ -15,7 +16,7 @@ function read(parts: readonly Uint8Array[], announced?: number): Promise<unknown
     })(),
   };
   const client = { address: "192.0.2.1", block: "192.0.2.1", isProxy: false };
-  return reader.read(request, client, new AbortController().signal);
+  return reader.read(request, client, new Task({}));
 }
 
 describe("BodyReader", () => {
