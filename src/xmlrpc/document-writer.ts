@@ -111,9 +111,9 @@ export class DocumentWriter {
   markup(markup: Uint8Array): void {
     this.#reserve(markup.length);
     const bytes = this.#bytes;
-    let end = this.#length;
-    for (let at = 0; at < markup.length; at += 1) bytes[end++] = markup[at]!;
-    this.#length = end;
+    const end = this.#length;
+    for (let at = 0; at < markup.length; at += 1) bytes[end + at] = markup[at] ?? 0;
+    this.#length = end + markup.length;
   }
 
   /** ASCII, as it is. */
