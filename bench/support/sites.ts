@@ -116,7 +116,7 @@ export class Mailbag {
   seal(): Buffer {
     const signed = this.#signed[this.#next++ % this.#signed.length];
     if (!signed) throw new RangeError("There is nothing to seal.");
-    return encryptMessage(Buffer.from(signed.message), { sender: signed.sender, recipient: this.#recipient });
+    return encryptMessage(signed.message, { sender: signed.sender, recipient: this.#recipient });
   }
 
   fill(count: number): Buffer[] {

@@ -174,18 +174,19 @@ function readInKnownLayout(bytes: Uint8Array): EncryptedMessage | undefined {
   return { sender, ciphertext, wrappedKey, remarks: [], hasUnknownAlgorithm: false };
 }
 
-/**
- * Encrypts a message for one recipient under a fresh session key (spec 4.2, MNET-041, SEC-008). The ciphertext takes the
- * place of the plaintext, which is lost.
- */
-export function encryptMessage(
-  plaintext: Uint8Array,
-  options: {
-    readonly sender: string;
-    readonly recipient: Certificate;
-    readonly random?: ((bytes: number) => Uint8Array) | undefined;
-  },
-): Buffer {
+/** To whom a message is encrypted, and from whom it claims to be. */
+export interface EncryptionOptions {
+  readonly sender: string;
+  readonly recipient: Certificate;
+  readonly random?: ((bytes: number) => Uint8Array) | undefined;
+}
+
+/** Encrypts a message for one recipient under a fresh session key (spec 4.2, MNET-041, SEC-008). */
+export const encryptMessage = (plaintext: Uint8Array, options: EncryptionOptions): Buffer =>
+  encryptInPlace(Buffer.from(plaintext), options);
+
+/** The same for a message that nobody needs any more: the ciphertext takes its place in memory. */
+export function encryptInPlace(plaintext: Buffer, options: EncryptionOptions): Buffer {
   const { recipient, random = randomBytesAhead } = options;
   const sessionKey = random(SESSION_KEY_LENGTH);
   return latin1WithBase64([

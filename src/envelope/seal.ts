@@ -2,7 +2,7 @@ import { ConfigError } from "../core/errors.ts";
 import type { Certificate } from "../crypto/certificate.ts";
 import type { KeyPair } from "../crypto/key-pair.ts";
 import { workHere, type PrivateWork } from "../crypto/private-operation.ts";
-import { encryptMessage } from "./encrypted-message.ts";
+import { encryptInPlace } from "./encrypted-message.ts";
 import { signingMessage } from "./signed-message.ts";
 
 /** Who sends to whom. */
@@ -46,5 +46,5 @@ export function* sealingMessage(document: Uint8Array, options: SealOptions): Pri
     throw new ConfigError("MNET_CONFIG_INVALID", "The timestamp must be a time since 1970.", { option: "timestamp" });
   }
   const signed = yield* signingMessage(document, { sender, key, timestamp });
-  return encryptMessage(signed, { sender, recipient, random });
+  return encryptInPlace(signed, { sender, recipient, random });
 }

@@ -2,7 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Emit } from "../core/events.ts";
 import type { Wwwroot } from "../core/ids.ts";
 import { referenceTo } from "../core/peer-snapshot.ts";
-import { encryptMessage } from "../envelope/encrypted-message.ts";
+import { encryptInPlace, encryptMessage } from "../envelope/encrypted-message.ts";
 import { signingMessage } from "../envelope/signed-message.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
 import type { PeerRecord } from "../peer/peer-store.ts";
@@ -35,10 +35,10 @@ export class Answers {
     if (secure && signWith && encryptTo) {
       return sealSecure(document, { ...secure, sender, key: signWith, recipient: encryptTo, timestamp, random }).body;
     }
-    const signed = signWith
-      ? await keys.work(signingMessage(document, { sender, key: signWith, timestamp }))
-      : document;
-    return encryptTo ? encryptMessage(signed, { sender, recipient: encryptTo, random }) : signed;
+    const encryption = encryptTo && { sender, recipient: encryptTo, random };
+    if (!signWith) return encryption ? encryptMessage(document, encryption) : document;
+    const signed = await keys.work(signingMessage(document, { sender, key: signWith, timestamp }));
+    return encryption ? encryptInPlace(signed, encryption) : signed;
   }
 
   /**

@@ -162,7 +162,7 @@ describe("encryptMessage", () => {
     const asked: number[] = [];
     const keys = [Buffer.alloc(16, 1), Buffer.alloc(16, 2)];
     const made = keys.map((sessionKey) =>
-      encryptMessage(Buffer.from(DOCUMENT), {
+      encryptMessage(DOCUMENT, {
         sender: alice.wwwroot,
         recipient: bob.certificate,
         random: (bytes) => {
