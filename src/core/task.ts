@@ -26,9 +26,10 @@ export class Task {
     return this.#controller.signal;
   }
 
-  /** Tells it to end. */
+  /** Tells it to end, once. */
   abort(reason: Error): void {
-    this.#reason ??= reason;
+    if (this.#reason) return;
+    this.#reason = reason;
     this.#controller?.abort(reason);
     for (const listener of this.#listeners ?? []) listener(reason);
   }
