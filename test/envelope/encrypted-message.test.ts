@@ -196,10 +196,12 @@ describe("decryptMessage", () => {
     expect(current.unwrapped).toBe(1);
   });
 
-  it("SEC-005 a plaintext that begins right and is malformed is no success", () => {
+  it("SEC-005 a plaintext that begins right and is malformed is no success, and leaves the message for other keys", () => {
     const halfRight = stubKey(mallory.key, () => Buffer.alloc(16, 1));
-    const body = withSessionKey(Buffer.alloc(16, 1), Buffer.from("<signedMessage>garbage"));
-    expect(() => decryptMessage(readFrom(body), [halfRight])).toThrow(expect.objectContaining({ code: FAILED }));
+    const message = readFrom(withSessionKey(Buffer.alloc(16, 1), Buffer.from(`<signedMessage>${"x".repeat(5000)}`)));
+    const before = Buffer.from(message.ciphertext);
+    expect(() => decryptMessage(message, [halfRight])).toThrow(expect.objectContaining({ code: FAILED }));
+    expect(message.ciphertext.equals(before)).toBe(true);
   });
 
   it("MNET-048 the keys are tried in their order, and none after the right one", () => {
