@@ -180,6 +180,7 @@ export class CryptoPool implements PrivateOperator {
 
   #doHere(): void {
     for (let job = this.#waiting.take(); job; job = this.#waiting.take()) this.#settle(job, undefined);
+    this.#whenIdle?.();
   }
 
   #settle({ operation, resolve, reject }: Job, result: Uint8Array | undefined): void {

@@ -101,6 +101,15 @@ describe("CryptoPool", () => {
     expect(threads.size).toBe(1);
   });
 
+  it("is closed when such a few are done", async () => {
+    const pool = await started({ threads: 1, worthWaking: 4 });
+    const { operation, expected } = decryption();
+    const result = pool.perform(operation);
+    await pool.close();
+    expect(await hex(result)).toBe(expected);
+    expect(threads.size).toBe(0);
+  });
+
   it("starts its threads by itself when there is enough to do", async () => {
     const pool = new CryptoPool({ worthWaking: 1, threads: 1 });
     pools.push(pool);
