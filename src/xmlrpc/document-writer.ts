@@ -78,8 +78,9 @@ function writeUtf8(bytes: Buffer, at: number, point: number): number {
 const PIECE = 4096;
 /** Bytes that one UTF-16 code unit may become: three references of six characters. */
 const LONGEST = 18;
-/** Where documents are put together. Larger ones move out of it. */
-const COMMON = Buffer.allocUnsafeSlow(2 * PIECE * LONGEST);
+/** Where documents are put together, one at a time. Larger ones move out of it. */
+const COMMON_SIZE = 2 * PIECE * LONGEST;
+let common: Buffer | undefined;
 /** Divides by three, so that the parts of a base64 text can stand one after the other. */
 const BASE64_SLICE = 48 * 1024;
 
@@ -88,23 +89,28 @@ export const markup = (text: string): Uint8Array => Uint8Array.from(Buffer.from(
 
 /**
  * Puts a document together byte by byte. That leaves nothing behind for the garbage collector, and is twice as fast as
- * strings are where other work has filled the heap. One document is written at a time.
+ * strings are where other work has filled the heap.
  */
 export class DocumentWriter {
   readonly #form: TextForm;
   readonly #replacements: readonly (string | undefined)[];
-  #bytes = COMMON;
+  #bytes: Buffer;
   #length = 0;
 
   constructor(form: TextForm) {
     this.#form = form;
+    // Taken out, because a value's getter may write a document of its own meanwhile.
+    this.#bytes = common ?? Buffer.allocUnsafeSlow(COMMON_SIZE);
+    common = undefined;
     this.#replacements = REPLACEMENTS[form];
   }
 
-  /** What has been written. */
+  /** What has been written. That is the end of it. */
   finish(): Buffer {
     const written = this.#bytes.subarray(0, this.#length);
-    return this.#bytes === COMMON ? Buffer.from(written) : written;
+    if (this.#bytes.length > COMMON_SIZE) return written;
+    common = this.#bytes;
+    return Buffer.from(written);
   }
 
   /** What is the same in every document; see `markup`. */

@@ -62,6 +62,14 @@ describe("DocumentWriter", () => {
     expect(second?.toString()).toBe(`${"b".repeat(300_000)}&lt;`);
   });
 
+  it("documents that are written in the middle of another do not get into it", () => {
+    const outer = new DocumentWriter("raw");
+    outer.ascii("outer ");
+    expect(written("raw", (inner) => inner.text("inner"))).toBe("inner");
+    outer.text("outer");
+    expect(outer.finish().toString()).toBe("outer outer");
+  });
+
   it.each([0, 1, 2, 3, 49_151, 49_152, 49_153, 300_001])("base64 of %i bytes is the platform's", (length) => {
     const bytes = Buffer.from(Array.from({ length }, (_, n) => (n * 7) % 251));
     expect(written("raw", (writer) => writer.base64(bytes))).toBe(bytes.toString("base64"));
