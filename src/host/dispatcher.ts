@@ -6,7 +6,7 @@ import type { PeerDirectory } from "../peer/peer-directory.ts";
 import type { PeerRecord } from "../peer/peer-store.ts";
 import { publishes, type ServiceFlag } from "../peer/service-flags.ts";
 import type { AuthenticMessage } from "../secure/authentic-message.ts";
-import { decodeCall } from "../xmlrpc/decode.ts";
+import { decodeCallInTurns } from "../xmlrpc/decode.ts";
 import type { XmlRpcCall } from "../xmlrpc/document.ts";
 import { encodeResult } from "../xmlrpc/encode.ts";
 import type { XmlRpcValue } from "../xmlrpc/value.ts";
@@ -49,9 +49,9 @@ export class Dispatcher {
     this.#emit = options.emit;
   }
 
-  /** The call in a verified message. Throws `XmlRpcError`, also for a response (SEC-022). */
-  read(message: AuthenticMessage | TrustedCall): XmlRpcCall {
-    return decodeCall(message.document, { limits: this.#limits });
+  /** The call in a verified message; of a long one, a promise. Throws `XmlRpcError`, also for a response (SEC-022). */
+  read(message: AuthenticMessage | TrustedCall): XmlRpcCall | Promise<XmlRpcCall> {
+    return decodeCallInTurns(message.document, { limits: this.#limits });
   }
 
   /** A peer has its own boxes and those of All Hosts. */

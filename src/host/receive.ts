@@ -131,7 +131,7 @@ export class Receiver {
       return () => this.#answers.keyswap({}, context, named);
     }
     const trusted = await this.#options.machines.admitPlain(document, context.client, this.#options.directory);
-    if (trusted) return async () => this.#serveTrusted(trusted, {}, bytesIn, context);
+    if (trusted) return () => this.#serveTrusted(trusted, {}, bytesIn, context);
     const error = new EnvelopeError("MNET_ENVELOPE_NOT_ENCRYPTED", "The request is neither encrypted nor signed.");
     throw this.#refuseUnproved(method === DOTTED_KEYSWAP ? FAULT.badMethodName : FAULT.notPermittedTransport, error);
   }
@@ -150,7 +150,7 @@ export class Receiver {
     if (trusted) {
       const signWith = (await keys.active(trusted.peer)).current;
       this.#admission.requireInTime(new Date(message.timestamp * 1000), trusted.peer, { signWith });
-      return async () => this.#serveTrusted(trusted, { signWith }, bytesIn, context);
+      return () => this.#serveTrusted(trusted, { signWith }, bytesIn, context);
     }
 
     const peer = await this.#options.directory.findSender(message.sender);
@@ -162,7 +162,7 @@ export class Receiver {
   }
 
   /** The answer is in kind: bare to bare, signed to signed. It says nothing of the peer, which need not even be on. */
-  #serveTrusted(
+  async #serveTrusted(
     trusted: TrustedCall,
     wrapping: Wrapping,
     bytesIn: number,
@@ -170,7 +170,7 @@ export class Receiver {
   ): Promise<Uint8Array> {
     const { dispatcher, emit } = this.#options;
     const { peer, accept, address: remoteAddress } = trusted;
-    const call = this.#readCall(trusted, peer, wrapping);
+    const call = await this.#readCall(trusted, peer, wrapping);
     const method = call.method.slice(0, 255);
     emit({ type: "trusted-machine.used", level: "info", peer: referenceTo(peer), remoteAddress, accept, method });
     return this.#run(call, dispatcher.machineAsCaller(trusted), wrapping, bytesIn, context);
@@ -278,7 +278,7 @@ export class Receiver {
 
   async #serve({ message, peer, wrapping }: Admitted, bytesIn: number, context: RequestContext): Promise<Uint8Array> {
     const { dispatcher, directory } = this.#options;
-    const call = this.#readCall(message, peer, wrapping);
+    const call = await this.#readCall(message, peer, wrapping);
     directory.noteContact(peer, call.dialect);
     return this.#run(call, dispatcher.peerAsCaller(peer), wrapping, bytesIn, context);
   }
@@ -394,12 +394,20 @@ export class Receiver {
     }
   }
 
-  #readCall(message: AuthenticMessage | TrustedCall, peer: PeerRecord, wrapping: Wrapping): XmlRpcCall {
-    try {
-      return this.#options.dispatcher.read(message);
-    } catch (error) {
+  #readCall(
+    message: AuthenticMessage | TrustedCall,
+    peer: PeerRecord,
+    wrapping: Wrapping,
+  ): XmlRpcCall | Promise<XmlRpcCall> {
+    const refuse = (error: unknown): never => {
       if (!(error instanceof XmlRpcError)) throw error;
       throw new Refusal(FAULT.notPermittedTransport, error, wrapping, peer);
+    };
+    try {
+      const call = this.#options.dispatcher.read(message);
+      return call instanceof Promise ? call.catch(refuse) : call;
+    } catch (error) {
+      return refuse(error);
     }
   }
 

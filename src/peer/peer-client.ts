@@ -26,7 +26,7 @@ import { isSecure, readSecureEnvelope } from "../secure/secure-envelope.ts";
 import { SecureMessage } from "../secure/secure-message.ts";
 import { bestOf, DEFAULT_SECURE_PROFILE } from "../secure/suite.ts";
 import type { TransportResponse } from "../transport/transport.ts";
-import { decodeResponse } from "../xmlrpc/decode.ts";
+import { decodeResponse, decodeResponseInTurns } from "../xmlrpc/decode.ts";
 import type { XmlRpcDocument } from "../xmlrpc/document.ts";
 import { encodeCall } from "../xmlrpc/encode.ts";
 import type { XmlRpcValue } from "../xmlrpc/value.ts";
@@ -207,7 +207,7 @@ export class PeerClient {
       const response = await this.#post(peer, body, signal);
       const receivedAt = clock.now();
       const message = await this.#open(peer, method, response, recipient);
-      const value = this.#read(peer, method, message, { sentAt, receivedAt });
+      const value = await this.#read(peer, method, message, { sentAt, receivedAt });
       return { value, bytesIn: response.body.length, bytesOut: body.length };
     }
     const { body, messageId } = sealSecure(request, { ...sealing, profile, to: peer.wwwroot });
@@ -215,7 +215,7 @@ export class PeerClient {
     const receivedAt = clock.now();
     const message = await this.#openSecure(peer, method, response, recipient, messageId);
     const proved = await this.#options.proofs.prove(peer, message.profile);
-    const value = this.#read(proved, method, message, { sentAt, receivedAt });
+    const value = await this.#read(proved, method, message, { sentAt, receivedAt });
     return { value, bytesIn: response.body.length, bytesOut: body.length, profile: message.profile };
   }
 
@@ -295,15 +295,15 @@ export class PeerClient {
   }
 
   /** What a verified answer says, if it is on time. */
-  #read(
+  async #read(
     peer: PeerRecord,
     method: string,
     message: AuthenticMessage,
     { sentAt, receivedAt }: { readonly sentAt: number; readonly receivedAt: number },
-  ): XmlRpcValue {
+  ): Promise<XmlRpcValue> {
     const { limits, directory } = this.#options;
     this.#checkClock(message, peer, sentAt, receivedAt);
-    const document = decodeResponse(message.document, { limits });
+    const document = await decodeResponseInTurns(message.document, { limits });
     directory.noteContact(peer, document.kind === "result" ? document.dialect : undefined);
     if (document.kind === "fault") throw this.#refusal(document, peer, { peer: peer.wwwroot, method });
     return document.value;

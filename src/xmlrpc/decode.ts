@@ -1,10 +1,12 @@
 import { SaxesParser } from "saxes";
 import { XmlRpcError } from "../core/errors.ts";
+import { atOnce, inTurns, type LongWork } from "../core/long-work.ts";
 import { type Dialect, detectDialect, EPI_DECLARATION } from "./dialect.ts";
 import type { XmlRpcCall, XmlRpcDocument, XmlRpcResponse } from "./document.ts";
-import { DocumentReader } from "./document-reader.ts";
+import { type DocumentContent, DocumentReader } from "./document-reader.ts";
 import { type DocumentText, documentText } from "./document-text.ts";
-import { documentLimits, type XmlRpcLimits } from "./limits.ts";
+import { KnownForm } from "./known-form.ts";
+import { type DocumentLimits, documentLimits, type XmlRpcLimits } from "./limits.ts";
 import { malformed } from "./malformed.ts";
 import { NOTHING_ENTITY, prepareReferences } from "./prepare-references.ts";
 
@@ -32,11 +34,17 @@ export interface DecodeOptions {
  * const document = decode(bytes);
  * if (document.kind === "fault") console.log(document.faultCode, document.faultString);
  */
-export function decode(document: Uint8Array, options: DecodeOptions = {}): XmlRpcDocument {
-  const reader = new DocumentReader(documentLimits(options.limits));
+export function decode(document: Uint8Array, options?: DecodeOptions): XmlRpcDocument {
+  return atOnce(decoding(document, options));
+}
+
+/** The same, bit by bit. */
+function* decoding(document: Uint8Array, options: DecodeOptions = {}): LongWork<XmlRpcDocument> {
+  const limits = documentLimits(options.limits);
   const source = documentText(document);
-  parse(prepare(source, options.dialect), reader);
-  const content = reader.content();
+  const perByte = (options.dialect ?? (source.declaration === EPI_DECLARATION ? "epi" : undefined)) === "epi";
+  yield;
+  const content = (yield* readKnownForm(source, perByte, limits)) ?? (yield* parse(prepare(source, perByte), limits));
   return { ...content, dialect: options.dialect ?? detectDialect(content.kind, source.declaration) };
 }
 
@@ -45,31 +53,74 @@ export function decode(document: Uint8Array, options: DecodeOptions = {}): XmlRp
  * answer sent back to us as a request is none (SEC-022).
  */
 export function decodeCall(document: Uint8Array, options?: DecodeOptions): XmlRpcCall {
-  const decoded = decode(document, options);
-  if (decoded.kind !== "call") throw unexpectedRoot("A methodCall was expected, a methodResponse came.");
-  return decoded;
+  return requireCall(decode(document, options));
 }
 
 /** Decodes a response. Throws what `decode` throws, and `MNET_XMLRPC_UNEXPECTED_ROOT` for a request (SEC-022). */
 export function decodeResponse(document: Uint8Array, options?: DecodeOptions): XmlRpcResponse {
-  const decoded = decode(document, options);
+  return requireResponse(decode(document, options));
+}
+
+/** The same without holding up the event loop: a long document gives a promise, which rejects with what would be thrown. */
+export function decodeCallInTurns(document: Uint8Array, options?: DecodeOptions): XmlRpcCall | Promise<XmlRpcCall> {
+  return isLong(document) ? inTurns(decoding(document, options)).then(requireCall) : decodeCall(document, options);
+}
+
+/** As `decodeCallInTurns`. */
+export function decodeResponseInTurns(
+  document: Uint8Array,
+  options?: DecodeOptions,
+): XmlRpcResponse | Promise<XmlRpcResponse> {
+  return isLong(document)
+    ? inTurns(decoding(document, options)).then(requireResponse)
+    : decodeResponse(document, options);
+}
+
+function requireCall(decoded: XmlRpcDocument): XmlRpcCall {
+  if (decoded.kind !== "call") throw unexpectedRoot("A methodCall was expected, a methodResponse came.");
+  return decoded;
+}
+
+function requireResponse(decoded: XmlRpcDocument): XmlRpcResponse {
   if (decoded.kind === "call") throw unexpectedRoot("A methodResponse was expected, a methodCall came.");
   return decoded;
 }
 
+/** What takes more than a few milliseconds. */
+const isLong = (document: Uint8Array): boolean => document.length > 128 * 1024;
+
+/** Characters that are read at once. */
+const PART = 32 * 1024;
+
+const KNOWN_DECLARATION = /^(?:<\?xml version="1\.0"(?: encoding="[\w-]+")? ?\?>)?$/;
+
+function* readKnownForm(
+  { text, declaration, bodyStart }: DocumentText,
+  perByte: boolean,
+  limits: DocumentLimits,
+): LongWork<DocumentContent | undefined> {
+  if (!KNOWN_DECLARATION.test(declaration)) return undefined;
+  const document = new KnownForm(text, { start: bodyStart, perByte, limits });
+  while (document.read(PART)) {
+    if (document.content) return document.content;
+    yield;
+  }
+  return undefined;
+}
+
 /** Checks and changes what has to be before an XML parser sees the document. */
-function prepare({ text, declaration, bodyStart }: DocumentText, dialect: Dialect | undefined): string {
+function prepare({ text, bodyStart }: DocumentText, perByte: boolean): string {
   // In well-formed XML "<" begins markup wherever it stands, so this finds every DOCTYPE, comment, CDATA section and
   // processing instruction, and refuses text inside one, too. XML-RPC needs none of them (SEC-015, SEC-016).
   if (text.includes("<!") || text.includes("<?", bodyStart)) {
     throw malformed("The document holds a DOCTYPE, a comment, a CDATA section or a processing instruction.");
   }
   if (text.includes(`&${NOTHING_ENTITY};`)) throw malformed("The document refers to an unknown entity.");
-  if (!text.includes("&#")) return text;
-  return prepareReferences(text, (dialect ?? (declaration === EPI_DECLARATION ? "epi" : undefined)) === "epi");
+  return text.includes("&#") ? prepareReferences(text, perByte) : text;
 }
 
-function parse(text: string, reader: DocumentReader): void {
+function* parse(text: string, limits: DocumentLimits): LongWork<DocumentContent> {
+  const reader = new DocumentReader(limits);
   // XML 1.1 would allow control characters and other line ends; a document that declares it is read as 1.0.
   const parser = new SaxesParser({ position: false, forceXMLVersion: true, defaultXMLVersion: "1.0" });
   parser.ENTITIES[NOTHING_ENTITY] = "";
@@ -88,7 +139,12 @@ function parse(text: string, reader: DocumentReader): void {
   parser.on("closetag", () => {
     reader.close();
   });
-  parser.write(text).close();
+  for (let at = 0; at < text.length; at += PART) {
+    parser.write(text.slice(at, at + PART));
+    yield;
+  }
+  parser.close();
+  return reader.content();
 }
 
 function unexpectedRoot(message: string): XmlRpcError {

@@ -7,7 +7,8 @@ import { isUtf8 } from "node:buffer";
  */
 export const NOTHING_ENTITY = "-";
 
-const REFERENCE = /&#(?:x([0-9a-fA-F]+)|([0-9]+));/g;
+const LETTER_X = 0x78;
+const SEMICOLON = 0x3b;
 
 /**
  * Does in one linear pass what an XML parser, which resolves references itself, can no longer do:
@@ -28,13 +29,18 @@ export function prepareReferences(text: string, perByte: boolean): string {
   const endRun = (): void => {
     if (run.bytes === "") return;
     const bytes = Buffer.from(run.bytes, "latin1");
-    if (isUtf8(bytes)) replace(run.from, run.to, bytes.toString("utf8").replace(/[\ufffe\uffff]/g, ""));
+    const decoded = bytes.toString("utf8");
+    // Bytes that are no UTF-8 decode to replacement characters.
+    if (!decoded.includes("\ufffd") || isUtf8(bytes)) {
+      replace(run.from, run.to, decoded.replace(/[\ufffe\uffff]/g, ""));
+    }
     run = { from: 0, to: -1, bytes: "" };
   };
 
-  for (const { 0: reference, 1: hexadecimal, 2: decimal, index: from } of text.matchAll(REFERENCE)) {
-    const to = from + reference.length;
-    const code = hexadecimal === undefined ? Number(decimal) : Number.parseInt(hexadecimal, 16);
+  for (let from = text.indexOf("&#"); from !== -1; from = text.indexOf("&#", from + 2)) {
+    const reference = referenceAt(text, from);
+    if (!reference) continue;
+    const { code, to } = reference;
     if (from !== run.to) endRun();
     if (perByte && code >= 128 && code <= 255) {
       if (run.bytes === "") run.from = from;
@@ -47,6 +53,26 @@ export function prepareReferences(text: string, perByte: boolean): string {
   }
   endRun();
   return prepared + text.slice(copiedTo);
+}
+
+/** The code of the reference that begins there, and where it ends. By hand: a regular expression takes four times as long. */
+function referenceAt(text: string, from: number): { readonly code: number; readonly to: number } | undefined {
+  let at = from + 2;
+  const radix = text.charCodeAt(at) === LETTER_X ? 16 : 10;
+  if (radix === 16) at += 1;
+  const start = at;
+  let code = 0;
+  for (let digit = digitOf(text.charCodeAt(at)); digit < radix; digit = digitOf(text.charCodeAt(++at))) {
+    code = code * radix + digit;
+  }
+  return at > start && text.charCodeAt(at) === SEMICOLON ? { code, to: at + 1 } : undefined;
+}
+
+/** The value of a digit in ASCII, hexadecimal or not; `Infinity` for any other character. */
+function digitOf(character: number): number {
+  if (character >= 0x30 && character <= 0x39) return character - 0x30;
+  const letter = character | 0x20;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : Infinity;
 }
 
 /** Whether XML 1.0 forbids the character. A number that is no code point at all is left to the parser to refuse. */
