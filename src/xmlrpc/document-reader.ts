@@ -1,6 +1,7 @@
 import { XmlRpcError } from "../core/errors.ts";
 import type { DocumentLimits } from "./limits.ts";
 import { malformed } from "./malformed.ts";
+import { newStruct } from "./new-struct.ts";
 import { readInteger, readScalar, SCALAR_TYPES } from "./read-scalar.ts";
 import type { XmlRpcValue } from "./value.ts";
 
@@ -74,7 +75,7 @@ class Frame {
     this.rule = rule;
     this.parent = parent ?? this;
     this.items = element === "data" || element === "params" ? [] : NO_ITEMS;
-    this.members = element === "struct" ? (Object.create(null) as Record<string, XmlRpcValue>) : NO_MEMBERS;
+    this.members = element === "struct" ? newStruct() : NO_MEMBERS;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { DocumentContent } from "./document-reader.ts";
 import type { DocumentLimits } from "./limits.ts";
+import { newStruct } from "./new-struct.ts";
 import { NOTHING_ENTITY, prepareReferences } from "./prepare-references.ts";
 import { readScalar, SCALAR_TYPES } from "./read-scalar.ts";
 import type { XmlRpcValue } from "./value.ts";
@@ -149,7 +150,7 @@ export class KnownForm {
     this.#at = end + 1;
     switch (tag) {
       case "struct":
-        this.#containers.push({ kind: "struct", members: emptyStruct(), name: "", count: 0 });
+        this.#containers.push({ kind: "struct", members: newStruct(), name: "", count: 0 });
         return true;
       case "array":
         if (this.#takeSpaced("<data/>")) return this.#takeSpaced("</array>") && this.#finish([]);
@@ -229,9 +230,6 @@ export class KnownForm {
     }
   }
 }
-
-/** Without a prototype, so that `__proto__` is a name like any other (SEC-020). */
-const emptyStruct = (): Record<string, XmlRpcValue> => Object.create(null) as Record<string, XmlRpcValue>;
 
 /** As a parser gives it: line ends are line feeds (XML 1.0, 2.11), references what they stand for. `undefined`: it refuses. */
 function resolve(raw: string, perByte: boolean): string | undefined {
