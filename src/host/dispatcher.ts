@@ -8,7 +8,7 @@ import { publishes, type ServiceFlag } from "../peer/service-flags.ts";
 import type { AuthenticMessage } from "../secure/authentic-message.ts";
 import { decodeCallInTurns } from "../xmlrpc/decode.ts";
 import type { XmlRpcCall } from "../xmlrpc/document.ts";
-import { encodeResult } from "../xmlrpc/encode.ts";
+import { encodeResultInTurns } from "../xmlrpc/encode.ts";
 import type { XmlRpcValue } from "../xmlrpc/value.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { FAULT } from "./fault-table.ts";
@@ -69,7 +69,7 @@ export class Dispatcher {
     const { peer } = caller;
     const dialect = call.dialect ?? peer.dialect;
     try {
-      return encodeResult(await this.#invoke(call, caller, task), { dialect });
+      return await encodeResultInTurns(await this.#invoke(call, caller, task), { dialect });
     } catch (error) {
       if (error instanceof Fault || error instanceof Refusal) throw error;
       const reference = { id: peer.id, wwwroot: peer.wwwroot };

@@ -1,7 +1,8 @@
+import { inTurns, type LongWork } from "../core/long-work.ts";
 import { BARE_DECLARATION, EPI_DECLARATION, PXR_CALL_DECLARATION, type Dialect } from "./dialect.ts";
 import { DocumentWriter } from "./document-writer.ts";
 import type { XmlRpcValue } from "./value.ts";
-import { type WriteOptions, writeValue } from "./write-value.ts";
+import { type WriteOptions, writeValue, writingList } from "./write-value.ts";
 
 /**
  * Encodes a request, byte for byte as Moodle 4.5 writes it: raw UTF-8 whoever the peer is, because that is what the
@@ -29,14 +30,43 @@ export function encodeCall(method: string, params: readonly XmlRpcValue[]): Uint
  * @example
  * encodeResult([{ name: "sso_idp", apiversion: "1" }], { dialect: "epi" });
  */
-export function encodeResult(value: XmlRpcValue, options: { readonly dialect?: Dialect | undefined } = {}): Uint8Array {
-  const isEpi = options.dialect === "epi";
-  const writer = new DocumentWriter(isEpi ? "bytes" : "code-points");
-  writer.ascii(`${isEpi ? EPI_DECLARATION : BARE_DECLARATION}\n`);
+export function encodeResult(value: XmlRpcValue, options: ResultOptions = {}): Uint8Array {
+  const writer = resultWriter(options);
   writeResult(writer, value, PLAIN);
   return writer.finish();
 }
 
+/** Whose software is to read an answer. */
+export interface ResultOptions {
+  readonly dialect?: Dialect | undefined;
+}
+
+/** The same without holding up the event loop: a long list gives a promise, which rejects with what would be thrown. */
+export function encodeResultInTurns(value: XmlRpcValue, options: ResultOptions): Uint8Array | Promise<Uint8Array> {
+  const isLong = Array.isArray(value) && value.length >= LONG_LIST;
+  return isLong ? inTurns(encodingList(value as readonly XmlRpcValue[], options)) : encodeResult(value, options);
+}
+
+/** Items that may take more than a few milliseconds. */
+const LONG_LIST = 500;
+
+function* encodingList(items: readonly XmlRpcValue[], options: ResultOptions): LongWork<Uint8Array> {
+  const writer = resultWriter(options);
+  writer.ascii(BEFORE_RESULT);
+  yield* writingList(writer, items, PLAIN);
+  writer.ascii(AFTER_RESULT);
+  return writer.finish();
+}
+
+function resultWriter({ dialect }: ResultOptions): DocumentWriter {
+  const isEpi = dialect === "epi";
+  const writer = new DocumentWriter(isEpi ? "bytes" : "code-points");
+  writer.ascii(`${isEpi ? EPI_DECLARATION : BARE_DECLARATION}\n`);
+  return writer;
+}
+
+const BEFORE_RESULT = "<methodResponse>\n<params>\n<param>\n";
+const AFTER_RESULT = "\n</param>\n</params>\n</methodResponse>";
 /** As peers understand it. */
 const PLAIN: WriteOptions = { lossless: false };
 
@@ -60,7 +90,7 @@ export function writeCall(
 
 /** Writes the `methodResponse` element of a result, with exactly one `<param>` (MNET-056). */
 export function writeResult(writer: DocumentWriter, value: XmlRpcValue, options: WriteOptions): void {
-  writer.ascii("<methodResponse>\n<params>\n<param>\n");
+  writer.ascii(BEFORE_RESULT);
   writeValue(writer, value, options);
-  writer.ascii("\n</param>\n</params>\n</methodResponse>");
+  writer.ascii(AFTER_RESULT);
 }

@@ -1,5 +1,6 @@
 import { XmlRpcError } from "../core/errors.ts";
 import { DEFAULT_LIMITS } from "../core/limits.ts";
+import type { LongWork } from "../core/long-work.ts";
 import { markup, type DocumentWriter } from "./document-writer.ts";
 import { XmlRpcDateTime, XmlRpcDouble, type XmlRpcStruct, type XmlRpcValue } from "./value.ts";
 
@@ -114,6 +115,21 @@ function writeObject(
   }
 }
 
+/** The same for a long list, item by item. */
+export function* writingList(
+  writer: DocumentWriter,
+  items: readonly XmlRpcValue[],
+  { lossless }: WriteOptions,
+): LongWork<void> {
+  const containers = [items];
+  writer.markup(ARRAY);
+  for (const item of items) {
+    writeItem(writer, item, lossless, containers);
+    yield;
+  }
+  writer.markup(END_OF_ARRAY);
+}
+
 function writeArray(
   writer: DocumentWriter,
   items: readonly XmlRpcValue[],
@@ -121,11 +137,13 @@ function writeArray(
   containers: object[],
 ): void {
   writer.markup(ARRAY);
-  for (const item of items) {
-    write(writer, item, lossless, containers);
-    writer.markup(LINE_FEED);
-  }
+  for (const item of items) writeItem(writer, item, lossless, containers);
   writer.markup(END_OF_ARRAY);
+}
+
+function writeItem(writer: DocumentWriter, item: XmlRpcValue, lossless: boolean, containers: object[]): void {
+  write(writer, item, lossless, containers);
+  writer.markup(LINE_FEED);
 }
 
 function writeStruct(writer: DocumentWriter, struct: XmlRpcStruct, lossless: boolean, containers: object[]): void {

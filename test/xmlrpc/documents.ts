@@ -14,6 +14,11 @@ export function text(document: Uint8Array): string {
   return Buffer.from(document).toString("utf8");
 }
 
+/** The same document in a form that is not known: with an attribute that means nothing, so that a parser reads it. */
+export function unknownForm(document: Uint8Array): Uint8Array {
+  return bytes(text(document).replace(/<(methodCall|methodResponse)>/, '<$1 xmlns="urn:x">'));
+}
+
 /** A response around the inside of a `<value>`. */
 export function response(inside: string, declaration = BARE): string {
   return `${declaration}<methodResponse><params><param><value>${inside}</value></param></params></methodResponse>`;

@@ -2,12 +2,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { MnetError } from "../../src/core/errors.ts";
-import { decode, decodeCallInTurns, decodeResponseInTurns } from "../../src/xmlrpc/decode.ts";
+import { decode } from "../../src/xmlrpc/decode.ts";
 import { documentText } from "../../src/xmlrpc/document-text.ts";
 import { encodeCall, encodeResult } from "../../src/xmlrpc/encode.ts";
 import { KnownForm } from "../../src/xmlrpc/known-form.ts";
 import { documentLimits } from "../../src/xmlrpc/limits.ts";
-import { bytes, EPI, PXR_CALL, text } from "./documents.ts";
+import { bytes, EPI, PXR_CALL, text, unknownForm } from "./documents.ts";
 
 const FIXTURES = new URL("../../fixtures/", import.meta.url);
 const FOLDERS = ["mahara-23.04", "moodle-3.11", "moodle-4.2-https", "moodle-4.5", "moodle-4.5-register"];
@@ -34,11 +34,6 @@ function outcome(document: Uint8Array): unknown {
     if (MnetError.is(error)) return error.code;
     throw error;
   }
-}
-
-/** The same document in a form that is not known: with an attribute that means nothing, so that a parser reads it. */
-function unknownForm(document: Uint8Array): Uint8Array {
-  return bytes(text(document).replace(/<(methodCall|methodResponse)>/, '<$1 xmlns="urn:x">'));
 }
 
 function readsKnownForm(document: Uint8Array, part = Infinity): boolean {
@@ -157,51 +152,5 @@ describe("documents in the known form", () => {
     for (const document of DOCUMENTS) {
       for (const part of [1, 7, 100]) expect(readsKnownForm(document, part)).toBe(true);
     }
-  });
-});
-
-describe("long documents", () => {
-  const list = Array.from({ length: 20_000 }, (_, n) => ({
-    id: String(n),
-    name: `Übung ${n} & mehr`,
-    isOpen: n % 2 === 0,
-  }));
-  const call = encodeCall("a/b", [list]);
-
-  /** How often others had their turn of the event loop until then. */
-  async function turnsUntil<T>(work: () => Promise<T> | T): Promise<{ readonly turns: number; readonly value: T }> {
-    let turns = 0;
-    let isDone = false;
-    const count = (): void => {
-      turns += 1;
-      if (!isDone) setImmediate(count);
-    };
-    setImmediate(count);
-    const value = await work();
-    isDone = true;
-    return { turns, value };
-  }
-
-  it("leave the event loop to others in between", async () => {
-    const { turns, value } = await turnsUntil(() => decodeCallInTurns(call));
-    expect(turns).toBeGreaterThan(2);
-    expect(value).toEqual(decode(call));
-  });
-
-  it("and in a form that is not known", async () => {
-    const { turns, value } = await turnsUntil(() => decodeCallInTurns(unknownForm(call)));
-    expect(turns).toBeGreaterThan(2);
-    expect(value).toEqual(decode(call));
-  });
-
-  it("SEC-022 are refused as short ones are", async () => {
-    const answer = encodeResult(list, { dialect: "epi" });
-    await expect(decodeCallInTurns(answer)).rejects.toMatchObject({ code: "MNET_XMLRPC_UNEXPECTED_ROOT" });
-    await expect(decodeResponseInTurns(call)).rejects.toMatchObject({ code: "MNET_XMLRPC_UNEXPECTED_ROOT" });
-    await expect(decodeResponseInTurns(answer)).resolves.toMatchObject({ kind: "result" });
-    const damaged = Buffer.concat([call, Buffer.from("<")]);
-    await expect(decodeCallInTurns(damaged)).rejects.toMatchObject({ code: "MNET_XMLRPC_MALFORMED" });
-    const short = encodeCall("a/b", []);
-    expect(decodeCallInTurns(short)).toEqual(decode(short));
   });
 });
