@@ -5,34 +5,43 @@
  * @returns the bytes, or `undefined` if the text is anything else.
  */
 export function decodeBase64(text: string): Buffer | undefined {
-  const compact = SPACE.some((character) => text.includes(character)) ? withoutSpace(text) : text;
-  const bytes = Buffer.from(compact, "base64");
-  // The platform's decoder skips what it does not know, so something is missing then; but it knows the URLs' alphabet.
-  if (compact.length !== Math.ceil(bytes.length / 3) * 4 || compact.includes("-") || compact.includes("_")) return;
+  const characters = compact(text);
+  const bytes = Buffer.from(characters, "base64");
+  // The platform's decoder skips what it does not know, so something is missing then.
+  if (characters.length !== Math.ceil(bytes.length / 3) * 4 || isForUrls(characters)) return undefined;
   // What is left is in the last characters: padding of the right length, and no stray bits.
   const tail = bytes.length - (bytes.length % 3 || Math.min(3, bytes.length));
-  return bytes.toString("base64", tail) === compact.slice((tail / 3) * 4) ? bytes : undefined;
+  return bytes.toString("base64", tail) === characters.slice((tail / 3) * 4) ? bytes : undefined;
 }
 
 /** Characters that are taken at once: strings of this size are soon forgotten, those of megabytes stay for long. */
 const SLICE = 64 * 1024;
+/** The same as bytes. */
 const BYTES_OF_SLICE = (SLICE / 4) * 3;
 
-/** The same of text that is there as bytes. A long one is decoded in slices, so that it never stands in memory as a string. */
-export function decodeBase64Bytes(text: Buffer): Buffer | undefined {
+/**
+ * The same of text that is there as bytes. A long one is decoded in slices, so that it never stands in memory as a string.
+ *
+ * @param place where a long one's bytes are put: by default, somewhere new. It may be the text's own, which is then gone,
+ *   whatever comes of it.
+ */
+export function decodeBase64Bytes(text: Buffer, place?: Buffer): Buffer | undefined {
   if (text.length <= SLICE) return decodeBase64(text.toString("latin1"));
-  const bytes = Buffer.allocUnsafe(Math.ceil(text.length / 4) * 3);
+  const bytes = place ?? Buffer.allocUnsafe(Math.ceil(text.length / 4) * 3);
   const lastSlice = text.length - (text.length % SLICE || SLICE);
   let length = 0;
+  let rest = "";
   for (let at = 0; at < lastSlice; at += SLICE) {
-    const written = bytes.write(text.toString("latin1", at, at + SLICE), length, "base64");
-    // White space, or something that does not belong there.
-    if (written !== BYTES_OF_SLICE) return decodeBase64(text.toString("latin1"));
+    const slice = rest + compact(text.toString("latin1", at, at + SLICE));
+    // Padding may stand at the end, after which there may be nothing but white space.
+    const whole = Math.max(0, slice.length - (slice.length % 4 || 4));
+    rest = slice.slice(whole);
+    const written = bytes.write(slice.slice(0, whole), length, "base64");
+    if (written !== (whole / 4) * 3 || isForUrls(slice)) return undefined;
     length += written;
   }
-  const end = decodeBase64(text.toString("latin1", lastSlice));
-  if (!end || text.includes("-") || text.includes("_")) return decodeBase64(text.toString("latin1"));
-  return bytes.subarray(0, length + end.copy(bytes, length));
+  const end = decodeBase64(rest + text.toString("latin1", lastSlice));
+  return end && bytes.subarray(0, length + end.copy(bytes, length));
 }
 
 /** A text in Latin-1, of texts and of bytes that stand in it as base64. */
@@ -55,6 +64,12 @@ export function latin1WithBase64(parts: readonly (string | Uint8Array)[]): Buffe
 }
 
 const SPACE = [" ", "\t", "\r", "\n"];
+
+const compact = (text: string): string =>
+  SPACE.some((character) => text.includes(character)) ? withoutSpace(text) : text;
+
+/** The platform's decoder knows the alphabet for URLs, too (RFC 4648, 5). */
+const isForUrls = (text: string): boolean => text.includes("-") || text.includes("_");
 
 /** Goes over bytes: replacing in a string takes ten times as long where every other character is a space (SEC-024). */
 function withoutSpace(text: string): string {
