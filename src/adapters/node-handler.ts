@@ -1,7 +1,7 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { ConfigError } from "../core/errors.ts";
 import type { Host } from "../host/host.ts";
-import type { BodyOfCaller } from "../host/http.ts";
+import type { BodyOfCaller, HttpRequest } from "../host/http.ts";
 import type { WantsExchange } from "../plug-ins/browser.ts";
 
 /** What `browser.raw` is behind a `nodeHandler`. */
@@ -49,20 +49,7 @@ export function nodeHandler<Req extends IncomingMessage = IncomingMessage, Res e
 }
 
 async function answer(host: Host, req: IncomingMessage, res: ServerResponse, next?: () => void): Promise<void> {
-  let signal: AbortSignal | undefined;
-  const response = await host.handle({
-    method: req.method ?? "GET",
-    path: pathOf(req),
-    headers: req.headers,
-    body: bodyOf(req),
-    remoteAddress: req.socket.remoteAddress,
-    hasNextHandler: next !== undefined,
-    raw: { req, res } satisfies NodeExchange,
-    // Most requests are answered without anybody having asked for it.
-    get signal() {
-      return (signal ??= hangUpOf(res));
-    },
-  });
+  const response = await host.handle(new NodeRequest(req, res, next !== undefined));
   if (!response) {
     if (next) next();
     else res.writeHead(404, { "content-type": "text/plain; charset=utf-8" }).end("Not found\n");
@@ -81,6 +68,39 @@ async function answer(host: Host, req: IncomingMessage, res: ServerResponse, nex
   res.end(req.method === "HEAD" ? undefined : response.body);
 }
 
+/** A request as the host sees it. What most requests are answered without is made when somebody asks for it. */
+class NodeRequest implements HttpRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: BodyOfCaller;
+  readonly remoteAddress: string | undefined;
+  readonly hasNextHandler: boolean;
+  readonly #req: IncomingMessage;
+  readonly #res: ServerResponse;
+  #signal: AbortSignal | undefined;
+
+  constructor(req: IncomingMessage & { readonly originalUrl?: string }, res: ServerResponse, hasNextHandler: boolean) {
+    this.method = req.method ?? "GET";
+    // Connect and Express cut what they are mounted at off `url` and keep the whole in `originalUrl`.
+    this.path = req.originalUrl ?? req.url ?? "/";
+    this.headers = req.headers;
+    this.body = new RequestBody(req);
+    this.remoteAddress = req.socket.remoteAddress;
+    this.hasNextHandler = hasNextHandler;
+    this.#req = req;
+    this.#res = res;
+  }
+
+  get raw(): NodeExchange {
+    return { req: this.#req, res: this.#res };
+  }
+
+  get signal(): AbortSignal {
+    return (this.#signal ??= hangUpOf(this.#res));
+  }
+}
+
 /** Aborts when the caller hangs up before it has the whole answer. */
 function hangUpOf(res: ServerResponse): AbortSignal {
   const hangUp = new AbortController();
@@ -92,23 +112,24 @@ function hangUpOf(res: ServerResponse): AbortSignal {
   return hangUp.signal;
 }
 
-/** Connect and Express cut what they are mounted at off `url` and keep the whole in `originalUrl`. */
-const pathOf = (req: IncomingMessage & { readonly originalUrl?: string }): string => req.originalUrl ?? req.url ?? "/";
-
 /** The body, which is not touched before somebody asks for it. */
-function bodyOf(req: IncomingMessage): BodyOfCaller {
-  return {
-    endsWithCaller: true,
-    [Symbol.asyncIterator]() {
-      if (req.readableDidRead) {
-        throw new ConfigError(
-          "MNET_HTTP_BODY_CONSUMED",
-          "The request's body was read before it came here; mount the handler before any body parser.",
-        );
-      }
-      return new RequestParts(req);
-    },
-  };
+class RequestBody implements BodyOfCaller {
+  readonly endsWithCaller = true;
+  readonly #req: IncomingMessage;
+
+  constructor(req: IncomingMessage) {
+    this.#req = req;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    if (this.#req.readableDidRead) {
+      throw new ConfigError(
+        "MNET_HTTP_BODY_CONSUMED",
+        "The request's body was read before it came here; mount the handler before any body parser.",
+      );
+    }
+    return new RequestParts(this.#req);
+  }
 }
 
 /** The parts of a body as they come. The iterator of streams does the same for more kinds of streams, and takes longer. */
