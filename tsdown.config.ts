@@ -9,6 +9,7 @@ const entry = Object.fromEntries(
     ...Object.values(manifest.exports).map((target) => target.default),
     "./dist/cli/main.js",
     "./dist/crypto/crypto-worker.js",
+    "./dist/envelope/envelope-worker.js",
   ].map((target) => {
     const name = target.slice("./dist/".length, -".js".length);
     return [name, `src/${name}.ts`];

@@ -26,8 +26,8 @@ export default defineConfig({
     coverage: {
       provider: "v8",
       include: ["src/**/*.ts"],
-      // It runs in threads, which are not looked into; the tests of the pool are its tests.
-      exclude: ["src/crypto/crypto-worker.ts"],
+      // They run in threads, which are not looked into; the tests of those who start them are their tests.
+      exclude: ["src/crypto/crypto-worker.ts", "src/envelope/envelope-worker.ts"],
       reporter: ["text-summary", "html", "json-summary"],
       reportsDirectory: "coverage",
       thresholds: {

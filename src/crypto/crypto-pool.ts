@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { canStartThreads, CryptoThread } from "./crypto-thread.ts";
+import { canStartThreads } from "../core/threads.ts";
+import { CryptoThread } from "./crypto-thread.ts";
 import { perform, type PrivateOperation, type PrivateOperator, type Share } from "./private-operation.ts";
 import { WaitingOperations } from "./waiting-operations.ts";
 

@@ -1,5 +1,6 @@
 import type { KeyObject } from "node:crypto";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
+import { startThread } from "../core/threads.ts";
 import type { Batch, BatchResult } from "./crypto-worker.ts";
 import type { PrivateOperation } from "./private-operation.ts";
 
@@ -9,16 +10,7 @@ const BATCHES_AHEAD = 2;
 const MAXIMUM_KEYS = 64;
 const KEEP_UNUSED_MS = 10 * 60 * 1000;
 
-/** In the build it is JavaScript; in the sources as they are, TypeScript. */
-const isBuilt = import.meta.url.endsWith(".js");
-const PROGRAM = new URL(isBuilt ? "./crypto-worker.js" : "./crypto-worker.ts", import.meta.url);
-
-/** Of the program's own options, threads get the modules that are loaded first: one of them may load TypeScript. */
-const loaders = (): string[] =>
-  process.execArgv.flatMap((option, at, options) => (option === "--import" ? [option, options[at + 1] ?? ""] : []));
-
-/** Whether threads can be started. Not from the sources, where nothing here reads TypeScript. */
-export const canStartThreads = (): boolean => isBuilt || loaders().length > 0 || "typescript" in process.features;
+const PROGRAM = new URL("crypto-worker", import.meta.url);
 
 /** Whoever started the thread. `results`: in the order of the batch, `undefined` for what failed. */
 export interface ThreadObserver<T> {
@@ -41,16 +33,12 @@ export class CryptoThread<T extends { readonly operation: PrivateOperation }> {
 
   constructor(observer: ThreadObserver<T>) {
     this.#observer = observer;
-    this.#worker = new Worker(PROGRAM, { name: "mnet-crypto", execArgv: isBuilt ? [] : loaders() });
     // Only work that is under way keeps the process alive.
-    this.#worker.unref();
+    this.#worker = startThread(PROGRAM, { name: "mnet-crypto" }, (reason) => this.#lost(reason));
     this.#worker.on("message", (message: "ready" | BatchResult) => {
       if (message === "ready") this.#ready();
       else this.#done(message);
     });
-    let reason: Error | undefined;
-    this.#worker.on("error", (error) => (reason = error));
-    this.#worker.on("exit", (code) => this.#lost(reason ?? new Error(`The thread ended with code ${code}.`)));
   }
 
   get isReady(): boolean {

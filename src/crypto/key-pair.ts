@@ -2,8 +2,8 @@ import { createHash, createPrivateKey, createPublicKey, type KeyObject } from "n
 import { inspect } from "node:util";
 import { KeyError } from "../core/errors.ts";
 import { Certificate } from "./certificate.ts";
-import { workHere, type PrivateWork } from "./private-operation.ts";
 import { modulusOf, sha1, signSha256, substituteFor, unpad, unwrapKeyOaep, type RsaScheme } from "./rsa.ts";
+import { workHere, type Work } from "./work.ts";
 
 /** Length of MNet's session keys (MNET-041, MNET-049). */
 export const SESSION_KEY_LENGTH = 16;
@@ -51,8 +51,8 @@ export class KeyPair {
   }
 
   /** @internal The same of a SHA-1 digest, wherever the private operation is done. */
-  *signing(digest: Uint8Array): PrivateWork<Uint8Array> {
-    return yield { kind: "sign", key: this.#privateKey, data: digest };
+  *signing(digest: Uint8Array): Work<Uint8Array> {
+    return (yield { kind: "sign", key: this.#privateKey, data: digest }) as Uint8Array;
   }
 
   /** @internal Signs with SHA-256, for the secure profile. */
@@ -79,9 +79,9 @@ export class KeyPair {
   }
 
   /** @internal The same, wherever the private operation is done. */
-  *unwrapping(wrapped: Uint8Array): PrivateWork<Buffer> {
+  *unwrapping(wrapped: Uint8Array): Work<Buffer> {
     const substitute = substituteFor(this.#rejectionSecret, wrapped, this.#modulus.length);
-    const block = yield { kind: "decrypt", key: this.#privateKey, data: wrapped };
+    const block = (yield { kind: "decrypt", key: this.#privateKey, data: wrapped }) as Uint8Array;
     const message = unpad(block, substitute);
     const sessionKey = message.length === SESSION_KEY_LENGTH ? message : substitute.block;
     return Buffer.from(sessionKey.subarray(0, SESSION_KEY_LENGTH));

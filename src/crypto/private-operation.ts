@@ -9,9 +9,6 @@ export interface PrivateOperation {
   readonly data: Uint8Array;
 }
 
-/** Work that needs private operations on its way, and leaves to others where they are done. */
-export type PrivateWork<T> = Generator<PrivateOperation, T, Uint8Array>;
-
 /** Whose requests they are, among which threads are shared out: the id of a peer. */
 export type Share = string | number;
 
@@ -29,21 +26,4 @@ export interface PrivateOperator {
 /** Does it in this thread, now. */
 export function perform({ kind, key, data }: PrivateOperation): Uint8Array {
   return kind === "decrypt" ? decryptRaw(key, data) : signSha1Digest(key, data);
-}
-
-/** Does work to its end in this thread. */
-export function workHere<T>(work: PrivateWork<T>): T {
-  let step = work.next();
-  while (!step.done) step = work.next(perform(step.value));
-  return step.value;
-}
-
-/** Does work to its end, its private operations by somebody. Rejects with what either throws. */
-export async function workBy<T>(operator: PrivateOperator, work: PrivateWork<T>, share?: Share): Promise<T> {
-  let step = work.next();
-  while (!step.done) {
-    const result = operator.perform(step.value, share);
-    step = work.next(result instanceof Uint8Array ? result : await result);
-  }
-  return step.value;
 }

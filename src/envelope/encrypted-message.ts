@@ -3,10 +3,10 @@ import { decodeBase64, decodeBase64Bytes, latin1WithBase64 } from "../core/base6
 import { EnvelopeError } from "../core/errors.ts";
 import type { Certificate } from "../crypto/certificate.ts";
 import { SESSION_KEY_LENGTH, type KeyPair } from "../crypto/key-pair.ts";
-import { workHere, type PrivateWork } from "../crypto/private-operation.ts";
 import { randomBytesAhead } from "../crypto/random-bytes.ts";
 import { rc4InPlace, rc4InPlaceIf } from "../crypto/rc4.ts";
 import { wrapKey } from "../crypto/rsa.ts";
+import { inBulk, isLarge, workHere, type Work } from "../crypto/work.ts";
 import type { XmlElement } from "../xml/element.ts";
 import { escapeXml } from "../xml/escape.ts";
 import { fieldFinder } from "../xml/fields.ts";
@@ -22,8 +22,8 @@ export const ENCRYPTED_MESSAGE = "encryptedMessage";
 export interface EncryptedMessage {
   /** Who claims to have sent it; selects the peer's record and proves nothing. */
   readonly sender: string;
-  /** Until it is opened; then its memory holds the plaintext. */
-  readonly ciphertext: Buffer;
+  /** Until it is opened; then its memory holds the plaintext, or is another thread's. */
+  ciphertext: Buffer;
   readonly wrappedKey: Buffer;
   /** Odd, but no reason to refuse. */
   readonly remarks: readonly string[];
@@ -37,13 +37,18 @@ export interface DecryptedMessage {
   readonly openedWith: KeyPair;
   /** SHA-256 of the session key: the replay memory's key (SEC-033). */
   readonly replayKey: string;
-  /** A signed envelope, or an XML-RPC document that nobody signed. */
-  readonly content:
-    | { readonly kind: "signed"; readonly message: SignedMessage }
-    | { readonly kind: "unsigned"; readonly document: Buffer };
-  /** The decrypted text, for diagnosis. */
+  readonly content: Content;
+}
+
+/** The same with the whole text that was encrypted, for diagnosis. */
+export interface DecryptedText extends DecryptedMessage {
   readonly plaintext: Buffer;
 }
+
+/** A signed envelope, or an XML-RPC document that nobody signed. */
+export type Content =
+  | { readonly kind: "signed"; readonly message: SignedMessage }
+  | { readonly kind: "unsigned"; readonly document: Buffer };
 
 /** By path, whatever else there is (spec 4.3, MNET-045). */
 const PATHS = {
@@ -88,42 +93,50 @@ const UNSIGNED_ROOTS = new Set(["methodCall", "methodResponse"]);
  *
  * @param keys ours: the current one, then archived ones, newest first (MNET-048). More than 8 are not tried.
  */
-export const decryptMessage = (message: EncryptedMessage, keys: readonly KeyPair[]): DecryptedMessage =>
-  workHere(decryptingMessage(message, keys));
+export function decryptMessage(message: EncryptedMessage, keys: readonly KeyPair[]): DecryptedText {
+  const decrypted = workHere(decryptingMessage(message, keys));
+  return { ...decrypted, plaintext: message.ciphertext };
+}
 
-/** The same, wherever the private operations are done. */
-export function* decryptingMessage(message: EncryptedMessage, keys: readonly KeyPair[]): PrivateWork<DecryptedMessage> {
+/** The same, wherever its steps are done. */
+export function* decryptingMessage(message: EncryptedMessage, keys: readonly KeyPair[]): Work<DecryptedMessage> {
   let reason: unknown = `the wrapped key of ${message.wrappedKey.length} bytes fits none of our keys`;
   for (const key of keys.slice(0, MAXIMUM_KEYS)) {
     if (!key.fits(message.wrappedKey)) continue;
     const sessionKey = yield* key.unwrapping(message.wrappedKey);
-    try {
-      const { content, plaintext } = readPlaintext(message.ciphertext, sessionKey);
-      const replayKey = hash("sha256", sessionKey);
-      return { openedWith: key, replayKey, content, plaintext };
-    } catch (error) {
-      reason = error;
-    }
+    const { ciphertext } = message;
+    const content = isLarge(ciphertext)
+      ? yield* inBulk(readPlaintext, ciphertext, sessionKey)
+      : readPlaintext(ciphertext, sessionKey);
+    if (content.kind !== "unreadable") return { openedWith: key, replayKey: hash("sha256", sessionKey), content };
+    message.ciphertext = content.ciphertext;
+    reason = content.reason;
   }
   throw new EnvelopeError("MNET_ENVELOPE_DECRYPTION_FAILED", "None of our keys opens the message.", { cause: reason });
 }
 
-/** In the place of the ciphertext, unless it throws. */
-function readPlaintext(ciphertext: Buffer, sessionKey: Buffer): Pick<DecryptedMessage, "content" | "plaintext"> {
+/** The ciphertext as it was, and why it is none. */
+interface Unreadable {
+  readonly kind: "unreadable";
+  readonly ciphertext: Buffer;
+  readonly reason: unknown;
+}
+
+/** Decrypts in the place of the ciphertext, and reads what comes out. */
+export function readPlaintext(ciphertext: Buffer, sessionKey: Uint8Array): Content | Unreadable {
   let root: string | undefined;
   // A wrong key makes noise; seeing that takes no more than the beginning.
   const isMessage = rc4InPlaceIf(sessionKey, ciphertext, (beginning) => {
     root = rootNameOf(beginning);
     return root === SIGNED_MESSAGE || UNSIGNED_ROOTS.has(root ?? "");
   });
-  if (!isMessage) throw malformed("the plaintext is no message");
+  if (!isMessage) return { kind: "unreadable", ciphertext, reason: malformed("the plaintext is no message") };
   const plaintext = ciphertext;
-  if (root !== SIGNED_MESSAGE) return { plaintext, content: { kind: "unsigned", document: plaintext } };
+  if (root !== SIGNED_MESSAGE) return { kind: "unsigned", document: plaintext };
   try {
-    return { plaintext, content: { kind: "signed", message: readSigned(plaintext) } };
-  } catch (error) {
-    rc4InPlace(sessionKey, ciphertext);
-    throw error;
+    return { kind: "signed", message: readSigned(plaintext) };
+  } catch (reason) {
+    return { kind: "unreadable", ciphertext: rc4InPlace(sessionKey, plaintext), reason };
   }
 }
 
@@ -183,18 +196,29 @@ export interface EncryptionOptions {
 
 /** Encrypts a message for one recipient under a fresh session key (spec 4.2, MNET-041, SEC-008). */
 export const encryptMessage = (plaintext: Uint8Array, options: EncryptionOptions): Buffer =>
-  encryptInPlace(Buffer.from(plaintext), options);
+  writeEncrypted(Buffer.from(plaintext), freshKey(options));
 
-/** The same for a message that nobody needs any more: the ciphertext takes its place in memory. */
-export function encryptInPlace(plaintext: Buffer, options: EncryptionOptions): Buffer {
-  const { recipient, random = randomBytesAhead } = options;
+/** What a message is encrypted with, and what an encrypted envelope says beside it. */
+export interface Encryption {
+  readonly sender: string;
+  readonly sessionKey: Uint8Array;
+  readonly wrappedKey: Uint8Array;
+}
+
+/** Makes the session key of one message, for one recipient. */
+export function freshKey({ sender, recipient, random = randomBytesAhead }: EncryptionOptions): Encryption {
   const sessionKey = random(SESSION_KEY_LENGTH);
+  return { sender, sessionKey, wrappedKey: wrapKey(recipient.publicKey, sessionKey) };
+}
+
+/** Writes the encrypted envelope of a message that nobody needs any more: the ciphertext takes its place in memory. */
+export function writeEncrypted(plaintext: Buffer, { sender, sessionKey, wrappedKey }: Encryption): Buffer {
   return latin1WithBase64([
     BEFORE_DATA,
     rc4InPlace(sessionKey, plaintext),
     BEFORE_KEY,
-    wrapKey(recipient.publicKey, sessionKey),
-    BEFORE_WWWROOT + escapeXml(options.sender) + AFTER_WWWROOT,
+    wrappedKey,
+    BEFORE_WWWROOT + escapeXml(sender) + AFTER_WWWROOT,
   ]);
 }
 

@@ -2,6 +2,7 @@ import { EnvelopeError } from "../core/errors.ts";
 import { DEFAULT_LIMITS } from "../core/limits.ts";
 import type { Certificate } from "../crypto/certificate.ts";
 import type { KeyPair } from "../crypto/key-pair.ts";
+import { inBulk, type Work } from "../crypto/work.ts";
 import { rootNameOf } from "../xml/read-document.ts";
 import { decryptMessage, ENCRYPTED_MESSAGE, readEncrypted, type EncryptedMessage } from "./encrypted-message.ts";
 import { readSigned, SIGNED_MESSAGE, type SignedMessage } from "./signed-message.ts";
@@ -66,3 +67,7 @@ export function readEnvelope(body: Uint8Array, maxBytes: number = DEFAULT_LIMITS
       return { kind: "plain", document: body };
   }
 }
+
+/** The same of a large body, wherever it is done. */
+export const readingEnvelope = (body: Uint8Array, maxBytes: number): Work<Envelope> =>
+  inBulk(readEnvelope, body, maxBytes);

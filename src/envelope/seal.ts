@@ -1,9 +1,9 @@
 import { ConfigError } from "../core/errors.ts";
 import type { Certificate } from "../crypto/certificate.ts";
 import type { KeyPair } from "../crypto/key-pair.ts";
-import { workHere, type PrivateWork } from "../crypto/private-operation.ts";
-import { encryptInPlace } from "./encrypted-message.ts";
-import { signingMessage } from "./signed-message.ts";
+import { inBulk, isLarge, workHere, type Work } from "../crypto/work.ts";
+import { freshKey, writeEncrypted, type Encryption } from "./encrypted-message.ts";
+import { signing, writeSigned, type Signature } from "./signed-message.ts";
 
 /** Who sends to whom. */
 export interface SealOptions {
@@ -33,8 +33,11 @@ export async function seal(document: Uint8Array, options: SealOptions): Promise<
   return workHere(sealingMessage(document, options));
 }
 
-/** The same, wherever the private operation is done. */
-export function* sealingMessage(document: Uint8Array, options: SealOptions): PrivateWork<Uint8Array> {
+/** The same, wherever its steps are done. Without a recipient it is signed only, as for a machine that is trusted. */
+export function* sealingMessage(
+  document: Uint8Array,
+  options: Omit<SealOptions, "recipient"> & { readonly recipient: Certificate | undefined },
+): Work<Uint8Array> {
   const { sender, key, recipient, timestamp = new Date(), random } = options;
   // An envelope is Latin-1 on the wire: of other characters a part would be left, which may be markup (SEC-023).
   if (!/^[!-~]+$/.test(sender)) {
@@ -45,6 +48,15 @@ export function* sealingMessage(document: Uint8Array, options: SealOptions): Pri
   if (!(timestamp.getTime() >= 0)) {
     throw new ConfigError("MNET_CONFIG_INVALID", "The timestamp must be a time since 1970.", { option: "timestamp" });
   }
-  const signed = yield* signingMessage(document, { sender, key, timestamp });
-  return encryptInPlace(signed, { sender, recipient, random });
+  const signature = yield* signing(document, { sender, key, timestamp });
+  const encryption = recipient && freshKey({ sender, recipient, random });
+  return isLarge(document)
+    ? yield* inBulk(writeEnvelope, document, signature, encryption)
+    : writeEnvelope(document, signature, encryption);
+}
+
+/** Writes a document that has been signed, in one envelope or in two. */
+export function writeEnvelope(document: Uint8Array, signature: Signature, encryption: Encryption | undefined): Buffer {
+  const signed = writeSigned(document, signature);
+  return encryption ? writeEncrypted(signed, encryption) : signed;
 }

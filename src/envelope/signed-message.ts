@@ -1,8 +1,8 @@
 import { decodeBase64, decodeBase64Bytes, latin1WithBase64 } from "../core/base64.ts";
 import { EnvelopeError } from "../core/errors.ts";
 import type { KeyPair } from "../crypto/key-pair.ts";
-import { workHere, type PrivateWork } from "../crypto/private-operation.ts";
 import { sha1 } from "../crypto/rsa.ts";
+import { workHere, type Work } from "../crypto/work.ts";
 import type { XmlElement } from "../xml/element.ts";
 import { escapeXml } from "../xml/escape.ts";
 import { fieldFinder } from "../xml/fields.ts";
@@ -139,22 +139,36 @@ export interface SigningOptions {
   readonly timestamp: Date;
 }
 
+/** What a signed envelope says of its document. */
+export interface Signature {
+  readonly sender: string;
+  /** Unix seconds. */
+  readonly timestamp: number;
+  /** SHA-1, in hexadecimal. */
+  readonly digest: string;
+  readonly signature: Uint8Array;
+}
+
 /** Signs a document: the signed envelope of spec 3.1. */
 export const signMessage = (document: Uint8Array, options: SigningOptions): Buffer =>
-  workHere(signingMessage(document, options));
+  writeSigned(document, workHere(signing(document, options)));
 
-/** The same, wherever the private operation is done. */
-export function* signingMessage(document: Uint8Array, options: SigningOptions): PrivateWork<Buffer> {
+/** Signs a document, wherever the private operation is done. */
+export function* signing(document: Uint8Array, { sender, key, timestamp }: SigningOptions): Work<Signature> {
   const digest = sha1(document);
-  const signature = yield* options.key.signing(digest);
-  const sender = escapeXml(options.sender);
-  const seconds = Math.floor(options.timestamp.getTime() / 1000);
+  const signature = yield* key.signing(digest);
+  return { sender, timestamp: Math.floor(timestamp.getTime() / 1000), digest: digest.toString("hex"), signature };
+}
+
+/** Writes the signed envelope. */
+export function writeSigned(document: Uint8Array, { sender, timestamp, digest, signature }: Signature): Buffer {
+  const from = escapeXml(sender);
   return latin1WithBase64([
-    BEFORE_DIGEST + digest.toString("hex") + BEFORE_SIGNATURE,
+    BEFORE_DIGEST + digest + BEFORE_SIGNATURE,
     signature,
-    BEFORE_KEY_URL + sender + BEFORE_OBJECT,
+    BEFORE_KEY_URL + from + BEFORE_OBJECT,
     document,
-    `${BEFORE_WWWROOT}${sender}${BEFORE_TIMESTAMP}${seconds}${AFTER_TIMESTAMP}`,
+    `${BEFORE_WWWROOT}${from}${BEFORE_TIMESTAMP}${timestamp}${AFTER_TIMESTAMP}`,
   ]);
 }
 

@@ -2,8 +2,8 @@ import type { Clock } from "../core/clock.ts";
 import type { Emit } from "../core/events.ts";
 import type { Wwwroot } from "../core/ids.ts";
 import { referenceTo } from "../core/peer-snapshot.ts";
-import { encryptInPlace, encryptMessage } from "../envelope/encrypted-message.ts";
-import { signingMessage } from "../envelope/signed-message.ts";
+import { encryptMessage } from "../envelope/encrypted-message.ts";
+import { sealingMessage } from "../envelope/seal.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
 import type { PeerRecord } from "../peer/peer-store.ts";
 import { sealSecure } from "../secure/seal-secure.ts";
@@ -29,16 +29,13 @@ export class Answers {
     this.#options = options;
   }
 
+  /** The document is gone afterwards if it is large. */
   async wrap(document: Uint8Array, { signWith, encryptTo, secure }: Wrapping): Promise<Uint8Array> {
     const { self: sender, keys, clock, random } = this.#options;
-    const timestamp = new Date(clock.now());
-    if (secure && signWith && encryptTo) {
-      return sealSecure(document, { ...secure, sender, key: signWith, recipient: encryptTo, timestamp, random }).body;
-    }
-    const encryption = encryptTo && { sender, recipient: encryptTo, random };
-    if (!signWith) return encryption ? encryptMessage(document, encryption) : document;
-    const signed = await keys.work(signingMessage(document, { sender, key: signWith, timestamp }));
-    return encryption ? encryptInPlace(signed, encryption) : signed;
+    if (!signWith) return encryptTo ? encryptMessage(document, { sender, recipient: encryptTo, random }) : document;
+    const sealing = { sender, key: signWith, timestamp: new Date(clock.now()), random };
+    if (secure && encryptTo) return sealSecure(document, { ...sealing, ...secure, recipient: encryptTo }).body;
+    return keys.work(sealingMessage(document, { ...sealing, recipient: encryptTo }), true);
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import type { Task } from "../core/task.ts";
+import { isLarge } from "../crypto/work.ts";
 import type { ClientAddress } from "./client-address.ts";
 import { headerOf, type HttpRequest } from "./http.ts";
 
@@ -43,12 +44,15 @@ export class BodyReader {
     this.#isKnown = options.isKnown;
   }
 
-  /** A body, or why not. Rejects with what the body throws, or with why the task is to end. */
+  /**
+   * A body, or why not. The memory of a large one is nobody else's, so that it can be given to a thread. Rejects with what
+   * the body throws, or with why the task is to end.
+   */
   async read(request: HttpRequest, { block }: ClientAddress, task: Task): Promise<Uint8Array | BodyRefusal> {
     const { body } = request;
     const length = Number(headerOf(request, "content-length") ?? 0);
     if (length > this.#maxBytes) return "too-large";
-    if (body instanceof Uint8Array) return body.length > this.#maxBytes ? "too-large" : body;
+    if (body instanceof Uint8Array) return body.length > this.#maxBytes ? "too-large" : oursIfLarge(body);
     const isStranger = !this.#isKnown(block);
     if (!this.#hasRoom(block, isStranger)) return "too-many";
     this.#count(block, isStranger, 1);
@@ -137,10 +141,10 @@ class Chunks {
     this.#length += part.length;
   }
 
-  join(): Buffer {
+  join(): Uint8Array {
     const [only] = this.#parts;
     if (!this.#whole)
-      return only && this.#parts.length === 1 ? asBuffer(only) : Buffer.concat(this.#parts, this.#length);
+      return only && this.#parts.length === 1 ? oursIfLarge(only) : Buffer.concat(this.#parts, this.#length);
     return this.#parts.length === 0
       ? this.#whole.subarray(0, this.#length)
       : Buffer.concat([this.#whole.subarray(0, this.#length - sizeOf(this.#parts)), ...this.#parts]);
@@ -148,5 +152,5 @@ class Chunks {
 }
 
 const sizeOf = (parts: readonly Uint8Array[]): number => parts.reduce((size, { length }) => size + length, 0);
-const asBuffer = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
-  Buffer.from(buffer, byteOffset, byteLength);
+/** Whoever gave it to us may need it again. */
+const oursIfLarge = (bytes: Uint8Array): Uint8Array => (isLarge(bytes) ? Buffer.from(bytes) : bytes);

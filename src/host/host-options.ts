@@ -44,7 +44,7 @@ export interface CryptoOptions {
   /**
    * Threads for them, so that they do not hold up the event loop. They are started when there is enough to do; hosts of
    * one process share them. Default: as many as the machine has cores. 0: none, such as where there is a process for each
-   * core.
+   * core. Unless it is 0, envelopes of more than 1 MiB have a thread of their own.
    */
   readonly workers?: number | undefined;
 }

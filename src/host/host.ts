@@ -6,6 +6,8 @@ import type { Observer } from "../core/events.ts";
 import type { Wwwroot } from "../core/ids.ts";
 import { listing, type Listing } from "../core/listing.ts";
 import { borrowCryptoPool } from "../crypto/crypto-pool.ts";
+import { HERE } from "../crypto/work.ts";
+import { borrowEnvelopeThread } from "../envelope/envelope-thread.ts";
 import type { Peer, PeerRef } from "../core/peer-snapshot.ts";
 import type { Task } from "../core/task.ts";
 import { KeyRing } from "../keys/key-ring.ts";
@@ -212,9 +214,11 @@ export async function startHost(
   const machines = new TrustedMachines(configuration.trustedMachines, serves);
   await store.open();
 
-  const threads = borrowCryptoPool(configuration.cryptoWorkers);
+  const { cryptoWorkers } = configuration;
+  const cryptoPool = borrowCryptoPool(cryptoWorkers);
+  const envelopeThread = cryptoWorkers > 0 ? borrowEnvelopeThread() : undefined;
   const keys = new KeyRing({
-    operator: threads.pool,
+    operators: { privately: cryptoPool.pool, bulk: envelopeThread?.thread ?? HERE.bulk },
     store: store.keys,
     wrapping: configuration.keyWrapping,
     site: { wwwroot, name },
@@ -484,7 +488,7 @@ export async function startHost(
     await statistics.flush().catch(() => undefined);
     await events.flush();
     await background.drain();
-    await Promise.all([transport.close?.(), store.close(), threads.giveBack()]);
+    await Promise.all([transport.close?.(), store.close(), cryptoPool.giveBack(), envelopeThread?.giveBack()]);
   }
 
   try {

@@ -4,14 +4,15 @@ import { referenceTo } from "../core/peer-snapshot.ts";
 import type { Certificate } from "../crypto/certificate.ts";
 import { CryptoOverload } from "../crypto/crypto-pool.ts";
 import type { KeyPair } from "../crypto/key-pair.ts";
-import type { EncryptedMessage } from "../envelope/encrypted-message.ts";
-import { readEnvelope, type Envelope } from "../envelope/open.ts";
+import { isLarge } from "../crypto/work.ts";
+import { ENCRYPTED_MESSAGE, type EncryptedMessage } from "../envelope/encrypted-message.ts";
+import { readEnvelope, readingEnvelope, type Envelope } from "../envelope/open.ts";
 import type { SignedMessage } from "../envelope/signed-message.ts";
 import { requireOneSender, verifySignature } from "../envelope/verified-message.ts";
 import { profilesFor, refusesMnet } from "../peer/peer-profile.ts";
 import type { PeerRecord } from "../peer/peer-store.ts";
 import type { AuthenticMessage } from "../secure/authentic-message.ts";
-import { isSecure, readSecureEnvelope } from "../secure/secure-envelope.ts";
+import { readSecureEnvelope, SECURE_MESSAGE } from "../secure/secure-envelope.ts";
 import { rootNameOf } from "../xml/read-document.ts";
 import { decodeCall } from "../xmlrpc/decode.ts";
 import type { XmlRpcCall } from "../xmlrpc/document.ts";
@@ -73,7 +74,7 @@ export class Receiver {
       .then((serve) => serve())
       .catch((error: unknown) => {
         if (error instanceof Refusal) return this.#answers.refuse(error, context);
-        throw error;
+        throw error instanceof CryptoOverload ? OVERLOADED : error;
       })
       .finally(leave);
   }
@@ -89,15 +90,17 @@ export class Receiver {
   }
 
   async #open(body: Uint8Array, context: RequestContext): Promise<Serve> {
-    if (isSecure(body)) return this.#openSecure(body, context);
-    const envelope = this.#readOuter(body);
+    const { length } = body;
+    const root = rootNameOf(body);
+    if (root === SECURE_MESSAGE) return this.#openSecure(body, context);
+    const envelope = isLarge(body) ? await this.#readLarge(body, root) : this.#readOuter(body, root);
     switch (envelope.kind) {
       case "plain":
-        return this.#openPlain(envelope.document, body.length, context);
+        return this.#openPlain(envelope.document, length, context);
       case "signed":
-        return this.#openSigned(envelope.message, body.length, context);
+        return this.#openSigned(envelope.message, length, context);
       case "encrypted":
-        return this.#openEncrypted(envelope.message, body.length, context);
+        return this.#openEncrypted(envelope.message, length, context);
     }
   }
 
@@ -110,14 +113,29 @@ export class Receiver {
 
   // ── In clear ──────────────────────────────────────────────────────────────
 
-  #readOuter(body: Uint8Array): Envelope {
+  #readOuter(body: Uint8Array, root: string | undefined): Envelope {
     try {
       return readEnvelope(body, this.#options.limits.requestBytes);
     } catch (error) {
-      if (!(error instanceof EnvelopeError)) throw error;
-      const isEncrypted = error.code === "MNET_ENVELOPE_TOO_LARGE" || rootNameOf(body) === "encryptedMessage";
-      throw this.#refuseUnproved(isEncrypted ? FAULT.unreadable : FAULT.notPermittedTransport, error);
+      throw this.#unread(error, root);
     }
+  }
+
+  /** The same without holding up others. The body is gone afterwards. */
+  async #readLarge(body: Uint8Array, root: string | undefined): Promise<Envelope> {
+    const { keys, limits } = this.#options;
+    if (keys.isOverloadedByLarge) throw OVERLOADED;
+    try {
+      return await keys.work(readingEnvelope(body, limits.requestBytes), true);
+    } catch (error) {
+      throw this.#unread(error, root);
+    }
+  }
+
+  #unread(error: unknown, root: string | undefined): unknown {
+    if (!(error instanceof EnvelopeError)) return error;
+    const isEncrypted = error.code === "MNET_ENVELOPE_TOO_LARGE" || root === ENCRYPTED_MESSAGE;
+    return this.#refuseUnproved(isEncrypted ? FAULT.unreadable : FAULT.notPermittedTransport, error);
   }
 
   /** Only `system/keyswap` is answered in clear (MNET-082, MNET-095), and machines that are trusted (SEC-037). */
@@ -346,10 +364,7 @@ export class Receiver {
     try {
       return await decrypting;
     } catch (error) {
-      if (error instanceof CryptoOverload) {
-        permit.returned();
-        throw OVERLOADED;
-      }
+      if (error instanceof CryptoOverload) permit.returned();
       if (!(error instanceof EnvelopeError)) throw error;
       throw new Refusal(FAULT.unreadable, error, {}, peer);
     }

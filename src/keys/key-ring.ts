@@ -7,7 +7,8 @@ import { RecentMap } from "../core/recent-map.ts";
 import { TokenBucket } from "../core/token-bucket.ts";
 import { Certificate } from "../crypto/certificate.ts";
 import type { KeyPair } from "../crypto/key-pair.ts";
-import { perform, workBy, type PrivateOperator, type PrivateWork, type Share } from "../crypto/private-operation.ts";
+import type { Share } from "../crypto/private-operation.ts";
+import { HERE, workBy, type Operators, type Work } from "../crypto/work.ts";
 import { decryptingMessage, type DecryptedMessage, type EncryptedMessage } from "../envelope/encrypted-message.ts";
 import { decryptEnvelope, type DecryptedEnvelope, type SecureEnvelope } from "../secure/secure-envelope.ts";
 import { isUsable, KeyLineage, type LineageContext, type LineageKeys, type UsableKeys } from "./key-lineage.ts";
@@ -54,24 +55,24 @@ export class KeyRing {
   readonly #shared: KeyLineage;
   readonly #own = new RecentMap<PeerId, KeyLineage>(CACHED_LINEAGES);
   readonly #doubts: TokenBucket;
-  readonly #operator: PrivateOperator;
+  readonly #operators: Operators;
   #owners: { readonly at: number; readonly ids: Promise<ReadonlySet<PeerId>> } | undefined;
 
   constructor(options: {
     readonly store: KeyStore;
     /** How private keys are stored. Default: plain. */
     readonly wrapping?: KeyWrapping;
-    /** Where private operations are done. Default: in this thread. */
-    readonly operator?: PrivateOperator;
+    /** Where private operations are done and large messages gone over. Default: in this thread. */
+    readonly operators?: Operators;
     readonly site: { readonly wwwroot: string; readonly name: string };
     readonly policy: KeyPolicy;
     readonly clock: Clock;
     readonly emit: Emit;
   }) {
-    const { operator = { perform }, wrapping = new KeyWrapping(), ...context } = options;
+    const { operators = HERE, wrapping = new KeyWrapping(), ...context } = options;
     this.#context = { ...context, wrapping };
     this.#shared = new KeyLineage(this.#context);
-    this.#operator = operator;
+    this.#operators = operators;
     this.#doubts = new TokenBucket(DOUBTS, options.clock.now());
   }
 
@@ -102,17 +103,26 @@ export class KeyRing {
     peer?: KeyUser,
     share?: Share,
   ): Promise<{ readonly keys: ActiveKeys; readonly decrypted: DecryptedMessage }> {
-    return this.#open(peer, (keys) => workBy(this.#operator, decryptingMessage(message, keys), share));
+    return this.#open(peer, (keys) => workBy(this.#operators, decryptingMessage(message, keys), share));
   }
 
   /** Whether more waits for private keys than can be done in time. */
   get isOverloaded(): boolean {
-    return this.#operator.isFull ?? false;
+    return this.#operators.privately.isFull ?? false;
   }
 
-  /** Does what needs a private key for a call that has begun, without holding up this thread. */
-  work<T>(work: PrivateWork<T>): Promise<T> {
-    return workBy(this.#operator, work);
+  /** Whether more large messages wait than can be read in time. */
+  get isOverloadedByLarge(): boolean {
+    return this.#operators.bulk.isFull;
+  }
+
+  /**
+   * Does what takes long without holding up this thread.
+   *
+   * @param gives whether nobody needs the large bytes that go into it any more; see `BulkOperator`.
+   */
+  work<T>(work: Work<T>, gives = false): Promise<T> {
+    return workBy(this.#operators, work, undefined, gives);
   }
 
   /** The same for a message in the secure profile. */

@@ -14,8 +14,9 @@ import type { ProfileName, SecureProfileName } from "../core/profile-name.ts";
 import type { Limits } from "../core/limits.ts";
 import type { Certificate } from "../crypto/certificate.ts";
 import type { KeyPair } from "../crypto/key-pair.ts";
+import { isLarge } from "../crypto/work.ts";
 import { type DecryptedMessage, type EncryptedMessage } from "../envelope/encrypted-message.ts";
-import { readEnvelope, type Envelope } from "../envelope/open.ts";
+import { readEnvelope, readingEnvelope, type Envelope } from "../envelope/open.ts";
 import { sealingMessage } from "../envelope/seal.ts";
 import type { SignedMessage } from "../envelope/signed-message.ts";
 import { VerifiedMessage, verifySignature } from "../envelope/verified-message.ts";
@@ -248,7 +249,7 @@ export class PeerClient {
     certificate: Certificate,
   ): Promise<VerifiedMessage> {
     const call = { peer: peer.wwwroot, method };
-    const envelope = this.#readOuter(response, peer);
+    const envelope = isLarge(response.body) ? await this.#readLarge(response, peer) : this.#readOuter(response, peer);
     if (envelope.kind !== "encrypted") throw this.#refusalInClear(envelope, response, peer, method);
 
     const { keys, replay } = this.#options;
@@ -358,6 +359,17 @@ export class PeerClient {
   #readOuter({ status, body }: TransportResponse, peer: PeerRecord): Envelope {
     try {
       return readEnvelope(body, this.#options.limits.responseBytes);
+    } catch (error) {
+      if (status === 200) throw error;
+      throw statusError(status, peer);
+    }
+  }
+
+  /** The same without holding up others. */
+  async #readLarge({ status, body }: TransportResponse, peer: PeerRecord): Promise<Envelope> {
+    const { keys, limits } = this.#options;
+    try {
+      return await keys.work(readingEnvelope(body, limits.responseBytes));
     } catch (error) {
       if (status === 200) throw error;
       throw statusError(status, peer);

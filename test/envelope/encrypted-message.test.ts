@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import type { KeyPair } from "../../src/crypto/key-pair.ts";
-import type { PrivateWork } from "../../src/crypto/private-operation.ts";
 import { rc4 } from "../../src/crypto/rc4.ts";
 import { modulusOf, wrapKey } from "../../src/crypto/rsa.ts";
+import type { Work } from "../../src/crypto/work.ts";
 import { decryptMessage, readEncryptedMessage, type EncryptedMessage } from "../../src/envelope/encrypted-message.ts";
 import { readDocument } from "../../src/xml/read-document.ts";
 import { codeOf, errorOf } from "../support/code-of.ts";
@@ -43,7 +43,7 @@ function stubKey(pair: KeyPair, unwrap: (wrapped: Uint8Array) => Buffer): KeyPai
     unwrapped: 0,
     fits: (wrapped: Uint8Array) => pair.fits(wrapped),
 
-    *unwrapping(wrapped: Uint8Array): PrivateWork<Buffer> {
+    *unwrapping(wrapped: Uint8Array): Work<Buffer> {
       stub.unwrapped += 1;
       return unwrap(wrapped);
     },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { EnvelopeError, MnetError } from "../../src/core/errors.ts";
-import type { PrivateWork } from "../../src/crypto/private-operation.ts";
 import type { KeyPair } from "../../src/crypto/key-pair.ts";
+import type { Work } from "../../src/crypto/work.ts";
 import { rc4 } from "../../src/crypto/rc4.ts";
 import { open } from "../../src/envelope/open.ts";
 import { signMessage } from "../../src/envelope/signed-message.ts";
@@ -73,7 +73,7 @@ const wrappings: readonly Buffer[] = [
 const quickBob = {
   certificate: bob.certificate,
   fits: (wrapped: Uint8Array) => bob.key.fits(wrapped),
-  *unwrapping(wrapped: Uint8Array): PrivateWork<Buffer> {
+  *unwrapping(wrapped: Uint8Array): Work<Buffer> {
     return Buffer.from(wrapped).toString("base64") === WRAPPED ? SESSION_KEY : yield* bob.key.unwrapping(wrapped);
   },
 } as unknown as KeyPair;

@@ -6,7 +6,7 @@ import { isSignedSha1 } from "../../crypto/rsa.ts";
 import {
   decryptMessage,
   ENCRYPTED_MESSAGE,
-  type DecryptedMessage,
+  type DecryptedText,
   type EncryptedMessage,
 } from "../../envelope/encrypted-message.ts";
 import { readEnvelope, type Envelope } from "../../envelope/open.ts";
@@ -164,7 +164,7 @@ class Explainer {
     return this.#result("encrypted", { encrypted, signed, ...document }, verified);
   }
 
-  #open(message: EncryptedMessage): { readonly key: GivenKey; readonly decrypted: DecryptedMessage } | undefined {
+  #open(message: EncryptedMessage): { readonly key: GivenKey; readonly decrypted: DecryptedText } | undefined {
     for (const key of this.#keys) {
       if (!key.pair) continue;
       try {
