@@ -74,6 +74,8 @@ function writeUtf8(bytes: Buffer, at: number, point: number): number {
   return end;
 }
 
+/** What may not stand for itself. A long text without any, such as a picture in base64, is copied as a whole. */
+const NOT_PLAIN = /[^\w +/=.,:;!?()-]/;
 /** Characters of text that are written before there is asked for room again. */
 const PIECE = 4096;
 /** Bytes that one UTF-16 code unit may become: three references of six characters. */
@@ -133,6 +135,10 @@ export class DocumentWriter {
    * must not make the whole answer fail, and no receiver could read it.
    */
   text(text: string): void {
+    if (text.length >= PIECE && !NOT_PLAIN.test(text)) {
+      this.ascii(text);
+      return;
+    }
     for (let at = 0; at < text.length;) at = this.#piece(text, at, Math.min(text.length, at + PIECE));
   }
 

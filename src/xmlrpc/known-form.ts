@@ -72,14 +72,14 @@ export class KnownForm {
    * @returns whether it is in the known form so far. Throws `MNET_XMLRPC_MALFORMED` for a scalar that is none.
    */
   read(characters: number): boolean {
-    const from = this.#at;
+    const until = this.#at + characters;
     if (this.#containers.length === 0 && !this.#begin()) return false;
-    while (!this.#content && this.#at - from < characters) if (!this.#next()) return false;
-    const read = this.#text.slice(from, this.#at);
-    return !FORBIDDEN.test(read) && !read.includes(END_OF_CDATA);
+    while (!this.#content && this.#at < until) if (!this.#next()) return false;
+    return true;
   }
 
   #begin(): boolean {
+    if (this.#text.includes(END_OF_CDATA)) return false;
     if (this.#takeSpaced("<methodCall>")) {
       this.#method = this.#takeSpaced("<methodName>") ? this.#takeText("</methodName>") : undefined;
       if (this.#method === undefined) return false;
@@ -137,7 +137,7 @@ export class KnownForm {
     const untyped = this.#takeRaw();
     if (untyped === undefined) return false;
     if (this.#take("</value>")) {
-      const text = resolve(untyped, this.#perByte);
+      const text = this.#checked(untyped);
       return text !== undefined && this.#add(text);
     }
     return (untyped === "" || !NOT_BLANK.test(untyped)) && this.#typed();
@@ -156,6 +156,8 @@ export class KnownForm {
         if (this.#takeSpaced("<data/>")) return this.#takeSpaced("</array>") && this.#finish([]);
         this.#containers.push({ kind: "array", items: [] });
         return this.#takeSpaced("<data>");
+      case "string":
+        return this.#string();
       case "string/":
         return this.#finish("");
       default:
@@ -163,9 +165,17 @@ export class KnownForm {
     }
   }
 
+  #string(): boolean {
+    const text = this.#takeText("</string>");
+    return text !== undefined && this.#finish(text);
+  }
+
+  /** Any other scalar. What XML forbids is no part of one, so nobody need look for it. */
   #scalar(type: string): boolean {
     const end = ENDS.get(type);
-    const text = end && this.#takeText(end);
+    const raw = end && this.#takeRaw();
+    if (!end || raw === undefined || !this.#take(end)) return false;
+    const text = resolve(raw, this.#perByte);
     return text !== undefined && this.#finish(readScalar(type, text));
   }
 
@@ -198,7 +208,11 @@ export class KnownForm {
   /** Text and the end of the element that it is in. */
   #takeText(end: string): string | undefined {
     const raw = this.#takeRaw();
-    return raw !== undefined && this.#take(end) ? resolve(raw, this.#perByte) : undefined;
+    return raw !== undefined && this.#take(end) ? this.#checked(raw) : undefined;
+  }
+
+  #checked(raw: string): string | undefined {
+    return FORBIDDEN.test(raw) ? undefined : resolve(raw, this.#perByte);
   }
 
   /** What stands before the next tag. */
