@@ -19,15 +19,10 @@ const SLICE = 64 * 1024;
 /** The same as bytes. */
 const BYTES_OF_SLICE = (SLICE / 4) * 3;
 
-/**
- * The same of text that is there as bytes. A long one is decoded in slices, so that it never stands in memory as a string.
- *
- * @param place where a long one's bytes are put: by default, somewhere new. It may be the text's own, which is then gone,
- *   whatever comes of it.
- */
-export function decodeBase64Bytes(text: Buffer, place?: Buffer): Buffer | undefined {
+/** The same of text that is there as bytes. A long one is decoded in slices, so that it never stands in memory as a string. */
+export function decodeBase64Bytes(text: Buffer): Buffer | undefined {
   if (text.length <= SLICE) return decodeBase64(text.toString("latin1"));
-  const bytes = place ?? Buffer.allocUnsafe(Math.ceil(text.length / 4) * 3);
+  const bytes = Buffer.allocUnsafe(Math.ceil(text.length / 4) * 3);
   const lastSlice = text.length - (text.length % SLICE || SLICE);
   let length = 0;
   let rest = "";

@@ -61,16 +61,13 @@ describe("decodeBase64", () => {
   });
 });
 
-describe.each([
-  ["somewhere else", decodeBase64Bytes],
-  ["in its place", (text: Buffer) => decodeBase64Bytes(text, text)],
-] as const)("decodeBase64Bytes, %s", (_place, decode) => {
+describe("decodeBase64Bytes", () => {
   const SLICE = 64 * 1024;
   const lengths = [0, 1, 2, 3, 49_151, 49_152, 49_153, 98_303, 98_304, 98_305, 200_000];
 
   it.each(lengths)("takes %i bytes, in as many slices as they need", (length) => {
     const bytes = randomBytes(length);
-    expect(decode(Buffer.from(bytes.toString("base64")))?.equals(bytes)).toBe(true);
+    expect(decodeBase64Bytes(Buffer.from(bytes.toString("base64")))?.equals(bytes)).toBe(true);
   });
 
   it.each([
@@ -81,14 +78,14 @@ describe.each([
     const bytes = randomBytes(120_000);
     const text = bytes.toString("base64");
     const spaced = text.slice(0, at) + character + text.slice(at);
-    expect(decode(Buffer.from(spaced))?.equals(bytes)).toBe(true);
+    expect(decodeBase64Bytes(Buffer.from(spaced))?.equals(bytes)).toBe(true);
   });
 
   it("MNET-034 takes many long lines, and white space after the padding", () => {
     const bytes = randomBytes(200_000);
     for (const ends of [/.{1,76}/g, /.{1,77}/g, /.{1,65536}/g]) {
       const wrapped = bytes.toString("base64").replace(ends, "$&\r\n") + " ".repeat(70_000);
-      expect(decode(Buffer.from(wrapped))?.equals(bytes)).toBe(true);
+      expect(decodeBase64Bytes(Buffer.from(wrapped))?.equals(bytes)).toBe(true);
     }
   });
 
@@ -103,13 +100,13 @@ describe.each([
   ])("SEC-012 refuses %s", (_, at, characters) => {
     const text = randomBytes(120_000).toString("base64");
     const changed = text.slice(0, at) + characters + text.slice(at + characters.length);
-    expect(decode(Buffer.from(changed, "latin1"))).toBeUndefined();
+    expect(decodeBase64Bytes(Buffer.from(changed, "latin1"))).toBeUndefined();
   });
 
   it("SEC-012 refuses stray bits at the end of a long text", () => {
     const text = Buffer.alloc(100_000).toString("base64");
     expect(text.endsWith("AA==")).toBe(true);
-    expect(decode(Buffer.from(text.replace(/A==$/, "B==")))).toBeUndefined();
+    expect(decodeBase64Bytes(Buffer.from(text.replace(/A==$/, "B==")))).toBeUndefined();
   });
 });
 
