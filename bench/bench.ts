@@ -12,4 +12,4 @@
  */
 import { runCompiled } from "./support/compiled.ts";
 
-process.exitCode = await runCompiled("bench", process.argv.slice(2), ["--expose-gc"]);
+process.exitCode = await runCompiled("bench", process.argv.slice(2));

@@ -1,9 +1,11 @@
 import { writeFileSync } from "node:fs";
 import { readArguments, USAGE, UsageError } from "../support/arguments.ts";
+import type { Figure } from "../support/figures.ts";
 import { describeMachine, measureRsaRates } from "../support/machine.ts";
+import { Program } from "../support/processes.ts";
 import { formatList, formatTable, type Results } from "../support/report.ts";
-import { Bench } from "../support/suite.ts";
 import { SUITES } from "../suites/index.ts";
+import type { SuiteCommands } from "./suite.ts";
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -16,12 +18,11 @@ async function main(args: readonly string[]): Promise<number> {
   report("the machine's RSA");
   const machine = describeMachine();
   const rsa = await measureRsaRates(isQuick);
-  const bench = new Bench({ isQuick, report });
-  for (const suite of SUITES.filter(({ name }) => only?.includes(name) ?? true)) {
-    report(`${suite.name}: ${suite.title}`);
-    await suite.run(bench);
+  const figures: Figure[] = [];
+  for (const { name, title } of SUITES.filter((suite) => only?.includes(suite.name) ?? true)) {
+    report(`${name}: ${title}`);
+    figures.push(...(await measure(name, isQuick)));
   }
-  const { figures } = bench;
   const seconds = Math.round((performance.now() - started) / 1000);
   const results: Results = {
     schema: 1,
@@ -38,6 +39,16 @@ async function main(args: readonly string[]): Promise<number> {
   else if (json === "-") process.stdout.write(document);
   else writeFileSync(json, document);
   return results.ok ? 0 : 1;
+}
+
+/** In a process of its own: what one suite leaves in the heap, or has taught the compiler, is not the next one's. */
+async function measure(name: string, isQuick: boolean): Promise<readonly Figure[]> {
+  const suite = new Program<SuiteCommands>("suite", { nodeFlags: ["--expose-gc"] });
+  try {
+    return await suite.ask("run", { name, isQuick });
+  } finally {
+    await suite.stop();
+  }
 }
 
 function read(args: readonly string[]): Exclude<ReturnType<typeof readArguments>, "list"> | number {
