@@ -69,7 +69,7 @@ export class Dispatcher {
     const { peer } = caller;
     const dialect = call.dialect ?? peer.dialect;
     try {
-      return await encodeResultInTurns(await this.#invoke(call, caller, task), { dialect });
+      return await encodeResultInTurns(await this.#invoke(call, caller, task), dialect);
     } catch (error) {
       if (error instanceof Fault || error instanceof Refusal) throw error;
       const reference = { id: peer.id, wwwroot: peer.wwwroot };

@@ -30,35 +30,30 @@ export function encodeCall(method: string, params: readonly XmlRpcValue[]): Uint
  * @example
  * encodeResult([{ name: "sso_idp", apiversion: "1" }], { dialect: "epi" });
  */
-export function encodeResult(value: XmlRpcValue, options: ResultOptions = {}): Uint8Array {
-  const writer = resultWriter(options);
+export function encodeResult(value: XmlRpcValue, options: { readonly dialect?: Dialect | undefined } = {}): Uint8Array {
+  const writer = resultWriter(options.dialect);
   writeResult(writer, value, PLAIN);
   return writer.finish();
 }
 
-/** Whose software is to read an answer. */
-export interface ResultOptions {
-  readonly dialect?: Dialect | undefined;
-}
-
 /** The same without holding up the event loop: a long list gives a promise, which rejects with what would be thrown. */
-export function encodeResultInTurns(value: XmlRpcValue, options: ResultOptions): Uint8Array | Promise<Uint8Array> {
+export function encodeResultInTurns(value: XmlRpcValue, dialect?: Dialect): Uint8Array | Promise<Uint8Array> {
   const isLong = Array.isArray(value) && value.length >= LONG_LIST;
-  return isLong ? inTurns(encodingList(value as readonly XmlRpcValue[], options)) : encodeResult(value, options);
+  return isLong ? inTurns(encodingList(value as readonly XmlRpcValue[], dialect)) : encodeResult(value, { dialect });
 }
 
 /** Items that may take more than a few milliseconds. */
 const LONG_LIST = 500;
 
-function* encodingList(items: readonly XmlRpcValue[], options: ResultOptions): LongWork<Uint8Array> {
-  const writer = resultWriter(options);
+function* encodingList(items: readonly XmlRpcValue[], dialect: Dialect | undefined): LongWork<Uint8Array> {
+  const writer = resultWriter(dialect);
   writer.ascii(BEFORE_RESULT);
   yield* writingList(writer, items, PLAIN);
   writer.ascii(AFTER_RESULT);
   return writer.finish();
 }
 
-function resultWriter({ dialect }: ResultOptions): DocumentWriter {
+function resultWriter(dialect: Dialect | undefined): DocumentWriter {
   const isEpi = dialect === "epi";
   const writer = new DocumentWriter(isEpi ? "bytes" : "code-points");
   writer.ascii(`${isEpi ? EPI_DECLARATION : BARE_DECLARATION}\n`);

@@ -50,14 +50,14 @@ describe("long documents", () => {
   });
 
   it("are written so, too", async () => {
-    const { turns, value } = await turnsUntil(() => encodeResultInTurns(list, { dialect: "epi" }));
+    const { turns, value } = await turnsUntil(() => encodeResultInTurns(list, "epi"));
     expect(turns).toBeGreaterThan(2);
     expect(text(value)).toBe(text(encodeResult(list, { dialect: "epi" })));
   });
 
   it("two at a time do not get into one another", async () => {
     const others = list.map(({ name }) => name);
-    const written = await Promise.all([list, others].map(async (each) => text(await encodeResultInTurns(each, {}))));
+    const written = await Promise.all([list, others].map(async (each) => text(await encodeResultInTurns(each))));
     expect(written).toEqual([text(encodeResult(list)), text(encodeResult(others))]);
   });
 
@@ -65,9 +65,9 @@ describe("long documents", () => {
     const cyclic: unknown[] = [...list];
     cyclic.push([cyclic]);
     for (const unencodable of [cyclic, [...list, Symbol("x")]]) {
-      const encoded = encodeResultInTurns(unencodable as XmlRpcValue, {});
+      const encoded = encodeResultInTurns(unencodable as XmlRpcValue);
       await expect(encoded).rejects.toMatchObject({ code: "MNET_XMLRPC_UNENCODABLE" });
     }
-    expect(encodeResultInTurns([1], {})).toEqual(encodeResult([1]));
+    expect(encodeResultInTurns([1])).toEqual(encodeResult([1]));
   });
 });
