@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { MnetError, type MnetErrorCode } from "../../src/core/errors.ts";
 import { decode, type DecodeOptions } from "../../src/xmlrpc/decode.ts";
 import type { XmlRpcValue } from "../../src/xmlrpc/value.ts";
@@ -49,4 +50,35 @@ export function otherOutcomes(
   action: (input: string) => unknown,
 ): readonly string[] {
   return inputs.filter((input) => codeOf(() => action(input)) !== code);
+}
+
+const FIXTURES = new URL("../../fixtures/", import.meta.url);
+export const RECORDED_FOLDERS = [
+  "mahara-23.04",
+  "moodle-3.11",
+  "moodle-4.2-https",
+  "moodle-4.5",
+  "moodle-4.5-register",
+];
+
+/** A document that a real site has sent. */
+export interface Recorded {
+  readonly name: string;
+  readonly folder: string;
+  readonly document: Uint8Array;
+}
+
+export function recordedIn(folder: string): Recorded[] {
+  const files = readdirSync(new URL(`${folder}/`, FIXTURES)).filter((file) => file !== "keys.json");
+  return files.flatMap((file) => {
+    const exchange = JSON.parse(readFileSync(new URL(`${folder}/${file}`, FIXTURES), "utf8")) as Record<
+      "request" | "response",
+      { readonly xmlrpcBase64?: string | null } | null
+    >;
+    return (["request", "response"] as const).flatMap((side) => {
+      const base64 = exchange[side]?.xmlrpcBase64;
+      if (!base64) return [];
+      return [{ name: `${folder}/${file} ${side}`, folder, document: Buffer.from(base64, "base64") }];
+    });
+  });
 }

@@ -1,4 +1,3 @@
-import { readdirSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { MnetError } from "../../src/core/errors.ts";
@@ -7,24 +6,9 @@ import { documentText } from "../../src/xmlrpc/document-text.ts";
 import { encodeCall, encodeResult } from "../../src/xmlrpc/encode.ts";
 import { KnownForm } from "../../src/xmlrpc/known-form.ts";
 import { documentLimits } from "../../src/xmlrpc/limits.ts";
-import { bytes, EPI, PXR_CALL, text, unknownForm } from "./documents.ts";
+import { bytes, EPI, PXR_CALL, RECORDED_FOLDERS, recordedIn, text, unknownForm } from "./documents.ts";
 
-const FIXTURES = new URL("../../fixtures/", import.meta.url);
-const FOLDERS = ["mahara-23.04", "moodle-3.11", "moodle-4.2-https", "moodle-4.5", "moodle-4.5-register"];
-
-const recorded = FOLDERS.flatMap((folder) =>
-  readdirSync(new URL(`${folder}/`, FIXTURES))
-    .filter((file) => file !== "keys.json")
-    .flatMap((file) => {
-      const exchange = JSON.parse(readFileSync(new URL(`${folder}/${file}`, FIXTURES), "utf8")) as Record<
-        "request" | "response",
-        { readonly xmlrpcBase64?: string | null } | null
-      >;
-      return [exchange.request?.xmlrpcBase64, exchange.response?.xmlrpcBase64].flatMap((base64) =>
-        base64 ? [Buffer.from(base64, "base64")] : [],
-      );
-    }),
-);
+const recorded = RECORDED_FOLDERS.flatMap(recordedIn).map(({ document }) => document);
 
 /** What becomes of a document: what it says, or the code of the error. */
 function outcome(document: Uint8Array): unknown {

@@ -1,4 +1,3 @@
-import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { decode } from "../../src/xmlrpc/decode.ts";
 import { encodeDocument } from "../../src/xmlrpc/encode-document.ts";
@@ -6,10 +5,7 @@ import { encodeCall, encodeResult } from "../../src/xmlrpc/encode.ts";
 import { encodeFault } from "../../src/xmlrpc/fault.ts";
 import type { Dialect } from "../../src/xmlrpc/dialect.ts";
 import type { XmlRpcDocument } from "../../src/xmlrpc/document.ts";
-import { codeOf, text } from "./documents.ts";
-
-const FIXTURES = new URL("../../fixtures/", import.meta.url);
-const FOLDERS = ["mahara-23.04", "moodle-3.11", "moodle-4.2-https", "moodle-4.5", "moodle-4.5-register"];
+import { codeOf, RECORDED_FOLDERS, recordedIn, text } from "./documents.ts";
 
 /** The other side sent these broken on purpose, or Moodle answered with an HTML page. */
 const MALFORMED = new Set([
@@ -25,28 +21,7 @@ const MALFORMED = new Set([
   "moodle-4.5/158-dispatcher-off.json response",
 ]);
 
-interface Recorded {
-  readonly name: string;
-  readonly folder: string;
-  readonly document: Uint8Array;
-}
-
-function recordedIn(folder: string): Recorded[] {
-  const files = readdirSync(new URL(`${folder}/`, FIXTURES)).filter((file) => file !== "keys.json");
-  return files.flatMap((file) => {
-    const exchange = JSON.parse(readFileSync(new URL(`${folder}/${file}`, FIXTURES), "utf8")) as Record<
-      "request" | "response",
-      { readonly xmlrpcBase64?: string | null } | null
-    >;
-    return (["request", "response"] as const).flatMap((side) => {
-      const base64 = exchange[side]?.xmlrpcBase64;
-      if (!base64) return [];
-      return [{ name: `${folder}/${file} ${side}`, folder, document: Buffer.from(base64, "base64") }];
-    });
-  });
-}
-
-const recorded = FOLDERS.flatMap(recordedIn);
+const recorded = RECORDED_FOLDERS.flatMap(recordedIn);
 const decoded = recorded
   .filter(({ name }) => !MALFORMED.has(name))
   .map((entry) => ({
@@ -68,7 +43,7 @@ function rewritten<K extends XmlRpcDocument["kind"]>(
 }
 
 describe("recorded documents", () => {
-  it.each(FOLDERS)("%s is there", (folder) => {
+  it.each(RECORDED_FOLDERS)("%s is there", (folder) => {
     expect(recorded.filter((entry) => entry.folder === folder).length).toBeGreaterThan(5);
   });
 
