@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { type Borrowed, Shared } from "../core/shared.ts";
 import { canStartThreads } from "../core/threads.ts";
 import { CryptoThread } from "./crypto-thread.ts";
 import { perform, type PrivateOperation, type PrivateOperator, type Share } from "./private-operation.ts";
@@ -228,20 +229,7 @@ export class CryptoPool implements PrivateOperator {
 }
 
 /** One pool for all hosts of a process that want as many threads. */
-const pools = new Map<number, { readonly pool: CryptoPool; users: number }>();
+const pools = new Shared((threads: number) => new CryptoPool({ threads }));
 
 /** A pool of that many threads, for as long as it is not given back. */
-export function borrowCryptoPool(threads: number): { readonly pool: CryptoPool; giveBack(): Promise<void> } {
-  const shared = pools.get(threads) ?? { pool: new CryptoPool({ threads }), users: 0 };
-  pools.set(threads, shared);
-  shared.users += 1;
-  return {
-    pool: shared.pool,
-    async giveBack() {
-      shared.users -= 1;
-      if (shared.users > 0) return;
-      pools.delete(threads);
-      await shared.pool.close();
-    },
-  };
-}
+export const borrowCryptoPool = (threads: number): Borrowed<CryptoPool> => pools.borrow(threads);

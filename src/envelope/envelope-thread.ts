@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Worker } from "node:worker_threads";
+import { type Borrowed, Shared } from "../core/shared.ts";
 import { canStartThreads, startThread } from "../core/threads.ts";
 import { CryptoOverload } from "../crypto/crypto-pool.ts";
 import { performBulk, type BulkOperator, type BulkStep } from "../crypto/work.ts";
@@ -148,19 +149,7 @@ export class EnvelopeThread implements BulkOperator {
   }
 }
 
-let shared: { readonly thread: EnvelopeThread; users: number } | undefined;
+const threads = new Shared<undefined, EnvelopeThread>(() => new EnvelopeThread());
 
 /** The thread that all hosts of the process share, for as long as it is not given back. */
-export function borrowEnvelopeThread(): { readonly thread: EnvelopeThread; giveBack(): Promise<void> } {
-  const borrowed = (shared ??= { thread: new EnvelopeThread(), users: 0 });
-  borrowed.users += 1;
-  return {
-    thread: borrowed.thread,
-    async giveBack() {
-      borrowed.users -= 1;
-      if (borrowed.users > 0) return;
-      shared = undefined;
-      await borrowed.thread.close();
-    },
-  };
-}
+export const borrowEnvelopeThread = (): Borrowed<EnvelopeThread> => threads.borrow(undefined);

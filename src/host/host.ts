@@ -218,7 +218,7 @@ export async function startHost(
   const cryptoPool = borrowCryptoPool(cryptoWorkers);
   const envelopeThread = cryptoWorkers > 0 ? borrowEnvelopeThread() : undefined;
   const keys = new KeyRing({
-    operators: { privately: cryptoPool.pool, bulk: envelopeThread?.thread ?? HERE.bulk },
+    operators: { privately: cryptoPool.value, bulk: envelopeThread?.value ?? HERE.bulk },
     store: store.keys,
     wrapping: configuration.keyWrapping,
     site: { wwwroot, name },

@@ -1,14 +1,12 @@
-import { SaxesParser } from "saxes";
 import { XmlRpcError } from "../core/errors.ts";
 import { atOnce, inTurns, type LongWork } from "../core/long-work.ts";
+import { CHARACTERS_AT_ONCE, readAnyForm } from "./any-form.ts";
 import { type Dialect, detectDialect, EPI_DECLARATION } from "./dialect.ts";
 import type { XmlRpcCall, XmlRpcDocument, XmlRpcResponse } from "./document.ts";
-import { type DocumentContent, DocumentReader } from "./document-reader.ts";
+import type { DocumentContent } from "./document-reader.ts";
 import { type DocumentText, documentText } from "./document-text.ts";
 import { KnownForm } from "./known-form.ts";
 import { type DocumentLimits, documentLimits, type XmlRpcLimits } from "./limits.ts";
-import { malformed } from "./malformed.ts";
-import { NOTHING_ENTITY, prepareReferences } from "./prepare-references.ts";
 
 /** How a document is decoded. */
 export interface DecodeOptions {
@@ -44,7 +42,7 @@ function* decoding(document: Uint8Array, options: DecodeOptions = {}): LongWork<
   const source = documentText(document);
   const perByte = (options.dialect ?? (source.declaration === EPI_DECLARATION ? "epi" : undefined)) === "epi";
   yield;
-  const content = (yield* readKnownForm(source, perByte, limits)) ?? (yield* parse(prepare(source, perByte), limits));
+  const content = (yield* readKnownForm(source, perByte, limits)) ?? (yield* readAnyForm(source, perByte, limits));
   return { ...content, dialect: options.dialect ?? detectDialect(content.kind, source.declaration) };
 }
 
@@ -86,11 +84,10 @@ function requireResponse(decoded: XmlRpcDocument): XmlRpcResponse {
   return decoded;
 }
 
-/** What takes more than a few milliseconds. */
-const isLong = (document: Uint8Array): boolean => document.length > 128 * 1024;
+/** Bytes that take more than a few milliseconds. */
+const LONG = 128 * 1024;
 
-/** Characters that are read at once. */
-const PART = 32 * 1024;
+const isLong = (document: Uint8Array): boolean => document.length > LONG;
 
 const KNOWN_DECLARATION = /^(?:<\?xml version="1\.0"(?: encoding="[\w-]+")? ?\?>)?$/;
 
@@ -101,50 +98,11 @@ function* readKnownForm(
 ): LongWork<DocumentContent | undefined> {
   if (!KNOWN_DECLARATION.test(declaration)) return undefined;
   const document = new KnownForm(text, { start: bodyStart, perByte, limits });
-  while (document.read(PART)) {
+  while (document.read(CHARACTERS_AT_ONCE)) {
     if (document.content) return document.content;
     yield;
   }
   return undefined;
-}
-
-/** Checks and changes what has to be before an XML parser sees the document. */
-function prepare({ text, bodyStart }: DocumentText, perByte: boolean): string {
-  // In well-formed XML "<" begins markup wherever it stands, so this finds every DOCTYPE, comment, CDATA section and
-  // processing instruction, and refuses text inside one, too. XML-RPC needs none of them (SEC-015, SEC-016).
-  if (text.includes("<!") || text.includes("<?", bodyStart)) {
-    throw malformed("The document holds a DOCTYPE, a comment, a CDATA section or a processing instruction.");
-  }
-  if (text.includes(`&${NOTHING_ENTITY};`)) throw malformed("The document refers to an unknown entity.");
-  return text.includes("&#") ? prepareReferences(text, perByte) : text;
-}
-
-function* parse(text: string, limits: DocumentLimits): LongWork<DocumentContent> {
-  const reader = new DocumentReader(limits);
-  // XML 1.1 would allow control characters and other line ends; a document that declares it is read as 1.0.
-  const parser = new SaxesParser({ position: false, forceXMLVersion: true, defaultXMLVersion: "1.0" });
-  parser.ENTITIES[NOTHING_ENTITY] = "";
-  parser.on("error", () => {
-    throw malformed(`The document is not well-formed XML near character ${parser.position}.`);
-  });
-  parser.on("attribute", ({ name }) => {
-    if (name !== "xmlns" && !name.startsWith("xmlns:")) throw malformed("An element has an attribute.");
-  });
-  parser.on("opentag", ({ name }) => {
-    reader.open(name);
-  });
-  parser.on("text", (characters) => {
-    reader.text(characters);
-  });
-  parser.on("closetag", () => {
-    reader.close();
-  });
-  for (let at = 0; at < text.length; at += PART) {
-    parser.write(text.slice(at, at + PART));
-    yield;
-  }
-  parser.close();
-  return reader.content();
 }
 
 function unexpectedRoot(message: string): XmlRpcError {

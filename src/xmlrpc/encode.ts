@@ -62,6 +62,7 @@ function resultWriter(dialect: Dialect | undefined): DocumentWriter {
 
 const BEFORE_RESULT = "<methodResponse>\n<params>\n<param>\n";
 const AFTER_RESULT = "\n</param>\n</params>\n</methodResponse>";
+
 /** As peers understand it. */
 const PLAIN: WriteOptions = { lossless: false };
 

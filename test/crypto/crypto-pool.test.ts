@@ -8,12 +8,10 @@ import {
   type KeyObject,
 } from "node:crypto";
 import { Worker } from "node:worker_threads";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { borrowCryptoPool, CryptoOverload, CryptoPool } from "../../src/crypto/crypto-pool.ts";
 import type { PrivateOperation } from "../../src/crypto/private-operation.ts";
-
-// Threads run what stands in `src`.
-process.execArgv.push("--import", new URL("../support/typescript.mjs", import.meta.url).href);
+import { watchWorkers } from "../support/watched-workers.ts";
 
 const keyOf = (modulusLength: number): KeyObject => generateKeyPairSync("rsa", { modulusLength }).privateKey;
 const key = keyOf(1024);
@@ -28,8 +26,6 @@ function decryption(privateKey = key, bytes = 128): { operation: PrivateOperatio
 const hex = async (result: Uint8Array | Promise<Uint8Array>): Promise<string> =>
   Buffer.from(await result).toString("hex");
 
-/** Threads that were sent something, in order. */
-const threads = new Set<Worker>();
 const pools: CryptoPool[] = [];
 async function started(options: ConstructorParameters<typeof CryptoPool>[0]): Promise<CryptoPool> {
   const pool = new CryptoPool({ worthWaking: 1, ...options });
@@ -38,25 +34,7 @@ async function started(options: ConstructorParameters<typeof CryptoPool>[0]): Pr
   return pool;
 }
 
-let warnings: string[] = [];
-const onWarning = (warning: Error): void => void warnings.push(warning.message);
-beforeEach(() => {
-  // eslint-disable-next-line @typescript-eslint/unbound-method
-  const { postMessage } = Worker.prototype;
-  vi.spyOn(Worker.prototype, "postMessage").mockImplementation(function (this: Worker, ...message) {
-    threads.add(this);
-    postMessage.apply(this, message);
-  });
-  process.on("warning", onWarning);
-});
-afterEach(async () => {
-  vi.restoreAllMocks();
-  await Promise.all(pools.splice(0).map((pool) => pool.close()));
-  await new Promise(setImmediate);
-  process.off("warning", onWarning);
-  threads.clear();
-  warnings = [];
-});
+const { workers: threads, warnings } = watchWorkers(() => Promise.all(pools.splice(0).map((pool) => pool.close())));
 
 describe("CryptoPool", () => {
   it("answers each operation with its own result, whatever thread it came from", async () => {
@@ -217,13 +195,13 @@ describe("borrowCryptoPool", () => {
   it("is one for all that want as many threads, until the last has given it back", async () => {
     const [one, two] = [borrowCryptoPool(3), borrowCryptoPool(3)];
     const other = borrowCryptoPool(0);
-    expect(two.pool).toBe(one.pool);
-    expect(other.pool).not.toBe(one.pool);
+    expect(two.value).toBe(one.value);
+    expect(other.value).not.toBe(one.value);
     await one.giveBack();
-    expect(borrowCryptoPool(3).pool).toBe(two.pool);
+    expect(borrowCryptoPool(3).value).toBe(two.value);
     await Promise.all([two.giveBack(), two.giveBack(), other.giveBack()]);
     const later = borrowCryptoPool(3);
-    expect(later.pool).not.toBe(one.pool);
+    expect(later.value).not.toBe(one.value);
     await later.giveBack();
   });
 });

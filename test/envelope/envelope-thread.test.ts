@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { hash } from "node:crypto";
 import { Worker } from "node:worker_threads";
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { EnvelopeError } from "../../src/core/errors.ts";
 import { CryptoOverload } from "../../src/crypto/crypto-pool.ts";
 import { HERE, inBulk, workBy, workHere, type Work } from "../../src/crypto/work.ts";
@@ -11,18 +11,15 @@ import { borrowEnvelopeThread, EnvelopeThread } from "../../src/envelope/envelop
 import { readingEnvelope } from "../../src/envelope/open.ts";
 import { seal, sealingMessage } from "../../src/envelope/seal.ts";
 import { alice, bob, edit, encryptedToBob, mallory, signedByAlice, TIMESTAMP } from "../support/envelopes.ts";
+import { watchWorkers } from "../support/watched-workers.ts";
 
-// Threads run what stands in `src`.
 const LOADER = new URL("../support/typescript.mjs", import.meta.url).href;
-process.execArgv.push("--import", LOADER);
 
 const MB = 1024 * 1024;
 const documentOf = (bytes: number): Buffer => Buffer.alloc(bytes, "course ");
 const sealedFor = (recipient = bob.certificate, bytes = MB): Promise<Uint8Array> =>
   seal(documentOf(bytes), { sender: alice.wwwroot, key: alice.key, recipient, timestamp: TIMESTAMP });
 
-/** Threads that were sent something, in order. */
-const workers = new Set<Worker>();
 const threads: EnvelopeThread[] = [];
 function thread(): EnvelopeThread {
   const made = new EnvelopeThread();
@@ -33,26 +30,7 @@ const by = <T>(bulk: EnvelopeThread, work: Work<T>, gives = false): Promise<T> =
   workBy({ ...HERE, bulk }, work, undefined, gives);
 const reading = (body: Uint8Array): Work<unknown> => readingEnvelope(body, Infinity);
 
-let warnings: string[] = [];
-const onWarning = (warning: Error): void => void warnings.push(warning.message);
-beforeEach(() => {
-  // eslint-disable-next-line @typescript-eslint/unbound-method
-  const { postMessage } = Worker.prototype;
-  vi.spyOn(Worker.prototype, "postMessage").mockImplementation(function (this: Worker, ...message) {
-    workers.add(this);
-    postMessage.apply(this, message);
-  });
-  process.on("warning", onWarning);
-});
-afterEach(async () => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
-  await Promise.all(threads.splice(0).map((one) => one.close()));
-  await new Promise(setImmediate);
-  process.off("warning", onWarning);
-  workers.clear();
-  warnings = [];
-});
+const { workers, warnings } = watchWorkers(() => Promise.all(threads.splice(0).map((one) => one.close())));
 
 /** What is in a value, in short: comparing megabytes byte by byte takes seconds. */
 const summaryOf = (value: unknown): string =>
@@ -290,13 +268,13 @@ describe("EnvelopeThread", () => {
 describe("borrowEnvelopeThread", () => {
   it("is one for all, until the last has given it back", async () => {
     const [one, two] = [borrowEnvelopeThread(), borrowEnvelopeThread()];
-    expect(two.thread).toBe(one.thread);
+    expect(two.value).toBe(one.value);
     await one.giveBack();
     const three = borrowEnvelopeThread();
-    expect(three.thread).toBe(two.thread);
+    expect(three.value).toBe(two.value);
     await Promise.all([two.giveBack(), three.giveBack()]);
     const later = borrowEnvelopeThread();
-    expect(later.thread).not.toBe(one.thread);
+    expect(later.value).not.toBe(one.value);
     await later.giveBack();
   });
 });
