@@ -5,13 +5,21 @@
  * @returns the bytes, or `undefined` if the text is anything else.
  */
 export function decodeBase64(text: string): Buffer | undefined {
-  const characters = compact(text);
-  const bytes = Buffer.from(characters, "base64");
+  // Of letters beyond Latin-1 the platform's decoder takes the low byte.
+  return Buffer.byteLength(text, "utf8") === text.length ? decodeLatin1(text) : undefined;
+}
+
+function decodeLatin1(text: string): Buffer | undefined {
+  return decodeCompact(text) ?? (hasSpace(text) ? decodeCompact(withoutSpace(text)) : undefined);
+}
+
+function decodeCompact(text: string): Buffer | undefined {
+  const bytes = Buffer.from(text, "base64");
   // The platform's decoder skips what it does not know, so something is missing then.
-  if (characters.length !== Math.ceil(bytes.length / 3) * 4 || isForUrls(characters)) return undefined;
+  if (text.length !== Math.ceil(bytes.length / 3) * 4 || isForUrls(text)) return undefined;
   // What is left is in the last characters: padding of the right length, and no stray bits.
-  const tail = bytes.length - (bytes.length % 3 || Math.min(3, bytes.length));
-  return bytes.toString("base64", tail) === characters.slice((tail / 3) * 4) ? bytes : undefined;
+  const rest = bytes.length % 3;
+  return rest === 0 || text.endsWith(bytes.toString("base64", bytes.length - rest)) ? bytes : undefined;
 }
 
 /** Characters that are taken at once: strings of this size are soon forgotten, those of megabytes stay for long. */
@@ -21,7 +29,7 @@ const BYTES_OF_SLICE = (SLICE / 4) * 3;
 
 /** The same of text that is there as bytes. A long one is decoded in slices, so that it never stands in memory as a string. */
 export function decodeBase64Bytes(text: Buffer): Buffer | undefined {
-  if (text.length <= SLICE) return decodeBase64(text.toString("latin1"));
+  if (text.length <= SLICE) return decodeLatin1(text.toString("latin1"));
   const bytes = Buffer.allocUnsafe(Math.ceil(text.length / 4) * 3);
   const lastSlice = text.length - (text.length % SLICE || SLICE);
   let length = 0;
@@ -35,7 +43,7 @@ export function decodeBase64Bytes(text: Buffer): Buffer | undefined {
     if (written !== (whole / 4) * 3 || isForUrls(slice)) return undefined;
     length += written;
   }
-  const end = decodeBase64(rest + text.toString("latin1", lastSlice));
+  const end = decodeLatin1(rest + text.toString("latin1", lastSlice));
   return end && bytes.subarray(0, length + end.copy(bytes, length));
 }
 
@@ -60,8 +68,9 @@ export function latin1WithBase64(parts: readonly (string | Uint8Array)[]): Buffe
 
 const SPACE = [" ", "\t", "\r", "\n"];
 
-const compact = (text: string): string =>
-  SPACE.some((character) => text.includes(character)) ? withoutSpace(text) : text;
+const hasSpace = (text: string): boolean => SPACE.some((character) => text.includes(character));
+
+const compact = (text: string): string => (hasSpace(text) ? withoutSpace(text) : text);
 
 /** The platform's decoder knows the alphabet for URLs, too (RFC 4648, 5). */
 const isForUrls = (text: string): boolean => text.includes("-") || text.includes("_");

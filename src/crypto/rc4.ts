@@ -27,7 +27,7 @@ export function rc4(key: Uint8Array, data: Uint8Array): Buffer {
 /** The same in the place of the data: of a large message there is one copy less. */
 export function rc4InPlace<T extends Uint8Array>(key: Uint8Array, data: T): T {
   setUp(key);
-  generate(data, data, 0, data.length);
+  generate(data, 0, data.length);
   STATE.fill(0);
   return data;
 }
@@ -37,14 +37,17 @@ export function rc4InPlace<T extends Uint8Array>(key: Uint8Array, data: T): T {
  *
  * @returns whether they were.
  */
-export function rc4InPlaceIf(key: Uint8Array, data: Uint8Array, isWanted: (beginning: Buffer) => boolean): boolean {
-  const beginning = Buffer.allocUnsafe(Math.min(data.length, BEGINNING));
+export function rc4InPlaceIf(key: Uint8Array, data: Uint8Array, isWanted: (beginning: Uint8Array) => boolean): boolean {
+  const length = Math.min(data.length, BEGINNING);
   setUp(key);
-  generate(data, beginning, 0, beginning.length);
-  const goesOn = isWanted(beginning);
+  generate(data, 0, length);
+  const goesOn = isWanted(data.subarray(0, length));
   if (goesOn) {
-    data.set(beginning);
-    generate(data, data, beginning.length, data.length);
+    generate(data, length, data.length);
+  } else {
+    // The same stream once more gives back what was there.
+    setUp(key);
+    generate(data, 0, length);
   }
   STATE.fill(0);
   return goesOn;
@@ -61,7 +64,7 @@ function setUp(key: Uint8Array): void {
   lastJ = 0;
 }
 
-function generate(data: Uint8Array, output: Uint8Array, from: number, to: number): void {
+function generate(data: Uint8Array, from: number, to: number): void {
   let j = lastJ;
   for (let n = from; n < to; n++) {
     const i = (n + 1) & 0xff;
@@ -70,7 +73,7 @@ function generate(data: Uint8Array, output: Uint8Array, from: number, to: number
     const b = STATE[j]!;
     STATE[i] = b;
     STATE[j] = a;
-    output[n] = data[n]! ^ STATE[(a + b) & 0xff]!;
+    data[n]! ^= STATE[(a + b) & 0xff]!;
   }
   lastJ = j;
 }

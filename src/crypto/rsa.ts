@@ -124,7 +124,7 @@ export function substituteFor(rejectionSecret: Uint8Array, wrapped: Uint8Array, 
   const mask = 2 ** Math.ceil(Math.log2(longest + 1)) - 1;
   let length = 0;
   for (let offset = blockLength; offset < random.length; offset += 2) {
-    const candidate = random.readUInt16BE(offset) & mask;
+    const candidate = ((random[offset]! << 8) | random[offset + 1]!) & mask;
     length = choose(isLess(longest, candidate), length, candidate);
   }
   return { block: random.subarray(0, blockLength), length };

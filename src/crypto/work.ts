@@ -1,3 +1,4 @@
+import type { NowOrLater } from "../core/now-or-later.ts";
 import { perform, type PrivateOperation, type PrivateOperator, type Share } from "./private-operation.ts";
 
 /** Messages of more bytes are gone over in another thread, where there is one. */
@@ -57,21 +58,37 @@ export function workHere<T>(work: Work<T>): T {
 }
 
 /**
- * Does work to its end, its steps by somebody. Rejects with what either throws.
+ * Does work to its end, its steps by somebody; at once, if all of them are done at once. Throws, or rejects with, what
+ * either throws.
  *
  * @param share see `PrivateOperator.perform`.
  * @param gives see `BulkOperator.perform`. Unless told, requests do, which may be refused anyway.
  */
-export async function workBy<T>(
+export function workBy<T>(
   { privately, bulk }: Operators,
   work: Work<T>,
   share?: Share,
   gives = share !== undefined,
-): Promise<T> {
+): NowOrLater<T> {
+  const perform = (step: PrivateOperation | BulkStep): unknown =>
+    step.kind === "bulk" ? bulk.perform(step, gives) : privately.perform(step, share);
   let step = work.next();
   while (!step.done) {
-    const { value } = step;
-    const result = value.kind === "bulk" ? bulk.perform(value, gives) : privately.perform(value, share);
+    const result = perform(step.value);
+    if (result instanceof Promise) return workLater(work, result, perform);
+    step = work.next(result);
+  }
+  return step.value;
+}
+
+async function workLater<T>(
+  work: Work<T>,
+  first: Promise<unknown>,
+  perform: (step: PrivateOperation | BulkStep) => unknown,
+): Promise<T> {
+  let step = work.next(await first);
+  while (!step.done) {
+    const result = perform(step.value);
     step = work.next(result instanceof Promise ? await result : result);
   }
   return step.value;

@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { decodeBase64, decodeBase64Bytes, latin1WithBase64 } from "../core/base64.ts";
 import { EnvelopeError } from "../core/errors.ts";
 import type { KeyPair } from "../crypto/key-pair.ts";
@@ -75,7 +76,7 @@ const TIMESTAMP = /^[0-9]{1,12}$/;
 
 /** Peers write the digest and nobody checks it; it authenticates nothing (MNET-036, SEC-030). */
 function digestRemarks(digest: string | undefined, document: Buffer): string[] {
-  const isRight = digest === undefined || digest.toLowerCase() === sha1(document).toString("hex");
+  const isRight = digest === undefined || digest.toLowerCase() === hash("sha1", document);
   return isRight ? [] : ["the digest does not match"];
 }
 

@@ -1,6 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import { EnvelopeError, KeyError, PeerError } from "../core/errors.ts";
 import type { Emit } from "../core/events.ts";
+import type { NowOrLater } from "../core/now-or-later.ts";
 import { referenceTo } from "../core/peer-snapshot.ts";
 import type { Certificate } from "../crypto/certificate.ts";
 import type { KeyPair } from "../crypto/key-pair.ts";
@@ -71,7 +72,8 @@ export class Admission {
   ): Promise<Admitted | { readonly unverified: EnvelopeError; readonly wrapping: Wrapping }> {
     if (opened.openedWith !== current) throw await this.#newKey(opened, current, peer);
 
-    const verified = await this.#verify(opened, peer, permit);
+    const verifying = this.#verify(opened, peer, permit);
+    const verified = verifying instanceof Promise ? await verifying : verifying;
     if (verified instanceof EnvelopeError) {
       return { unverified: verified, wrapping: opened.wrapping(current, this.#certificateOf(peer)) };
     }
@@ -129,7 +131,7 @@ export class Admission {
    * Verifies with the pinned key. Where that fails, the peer may have another key by now: it is asked once, and the
    * message verified again (spec 7.5, MNET-084, MNET-090).
    */
-  async #verify(opened: OpenedRequest, peer: PeerRecord, permit: Permit): Promise<Signed | EnvelopeError> {
+  #verify(opened: OpenedRequest, peer: PeerRecord, permit: Permit): NowOrLater<Signed | EnvelopeError> {
     const first = verifyAs(peer, opened, this.#certificateOf(peer));
     if (!(first instanceof EnvelopeError) || first.code !== "MNET_ENVELOPE_SIGNATURE_INVALID") return first;
     // While the peer is asked, many more like it may come.
@@ -141,12 +143,13 @@ export class Admission {
     const refreshing = this.#options.refresh.refresh(peer);
     // Who hides its peers does not let a sender wait for one of them; the next message will find the new key.
     if (this.#options.hidePeers) return first;
-    const refreshed = await refreshing;
-    return refreshed ? verifyAs(refreshed, opened, this.#certificateOf(refreshed)) : first;
+    return refreshing.then((refreshed) =>
+      refreshed ? verifyAs(refreshed, opened, this.#certificateOf(refreshed)) : first,
+    );
   }
 
   /** Taken once, and in time. */
-  async #requireFresh(
+  #requireFresh(
     message: AuthenticMessage,
     peer: PeerRecord,
     openedWith: KeyPair,
@@ -154,13 +157,10 @@ export class Admission {
   ): Promise<void> {
     const { keys, replay } = this.#options;
     this.requireInTime(message.timestamp, peer, wrapping, secureProfileOf(message) !== undefined);
-    try {
-      // Messages to a key that is archived by then are answered with 7025 and never executed.
-      await replay.take(peer, message, keys.retiredAt(openedWith.certificate));
-    } catch (error) {
-      if (error instanceof EnvelopeError) throw new Refusal(FAULT.replayed, error, wrapping, peer);
-      throw error;
-    }
+    // Messages to a key that is archived by then are answered with 7025 and never executed.
+    return replay.take(peer, message, keys.retiredAt(openedWith.certificate)).catch((error: unknown) => {
+      throw error instanceof EnvelopeError ? new Refusal(FAULT.replayed, error, wrapping, peer) : error;
+    });
   }
 
   /** Where the time is signed, or the peer is so configured: on time; and where it is so configured, not with an expired key. */

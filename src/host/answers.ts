@@ -1,6 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { Emit } from "../core/events.ts";
 import type { Wwwroot } from "../core/ids.ts";
+import type { NowOrLater } from "../core/now-or-later.ts";
 import { referenceTo } from "../core/peer-snapshot.ts";
 import { encryptMessage } from "../envelope/encrypted-message.ts";
 import { sealingMessage } from "../envelope/seal.ts";
@@ -30,7 +31,7 @@ export class Answers {
   }
 
   /** The document is gone afterwards if it is large. */
-  async wrap(document: Uint8Array, { signWith, encryptTo, secure }: Wrapping): Promise<Uint8Array> {
+  wrap(document: Uint8Array, { signWith, encryptTo, secure }: Wrapping): NowOrLater<Uint8Array> {
     const { self: sender, keys, clock, random } = this.#options;
     if (!signWith) return encryptTo ? encryptMessage(document, { sender, recipient: encryptTo, random }) : document;
     const sealing = { sender, key: signWith, timestamp: new Date(clock.now()), random };
@@ -62,7 +63,7 @@ export class Answers {
   refuse(
     { fault, error, wrapping, peer }: Refusal,
     { client: { address: remoteAddress } }: RequestContext,
-  ): Promise<Uint8Array> {
+  ): NowOrLater<Uint8Array> {
     this.#options.emit({
       type: "call.refused",
       level: "warn",

@@ -1,4 +1,5 @@
 import type { Clock } from "../core/clock.ts";
+import type { NowOrLater } from "../core/now-or-later.ts";
 import type { Task } from "../core/task.ts";
 import { isLarge } from "../crypto/work.ts";
 import type { ClientAddress } from "./client-address.ts";
@@ -48,19 +49,13 @@ export class BodyReader {
    * A body, or why not. The memory of a large one is nobody else's, so that it can be given to a thread. Rejects with what
    * the body throws, or with why the task is to end.
    */
-  async read(request: HttpRequest, { block }: ClientAddress, task: Task): Promise<Uint8Array | BodyRefusal> {
+  read(request: HttpRequest, { block }: ClientAddress, task: Task): NowOrLater<Uint8Array | BodyRefusal> {
     const { body } = request;
     const length = Number(headerOf(request, "content-length") ?? 0);
     if (length > this.#maxBytes) return "too-large";
     if (body instanceof Uint8Array) return body.length > this.#maxBytes ? "too-large" : oursIfLarge(body);
     const isStranger = !this.#isKnown(block);
-    if (!this.#hasRoom(block, isStranger)) return "too-many";
-    this.#count(block, isStranger, 1);
-    try {
-      return await this.#readInTime(body, length, isStranger, task);
-    } finally {
-      this.#count(block, isStranger, -1);
-    }
+    return this.#hasRoom(block, isStranger) ? this.#readInTime(body, length, { block, isStranger }, task) : "too-many";
   }
 
   #hasRoom(block: string, isStranger: boolean): boolean {
@@ -80,41 +75,63 @@ export class BodyReader {
   async #readInTime(
     body: AsyncIterable<Uint8Array>,
     announced: number,
-    isStranger: boolean,
+    { block, isStranger }: Origin,
     task: Task,
   ): Promise<Uint8Array | BodyRefusal> {
+    const progress: Progress = { size: 0, isOver: false };
     let cancel = (): void => undefined;
     let unfollow = (): void => undefined;
-    const ending = new Promise<"too-slow">((resolve, reject) => {
-      cancel = this.#clock.after(BODY_DEADLINE_MS, () => resolve("too-slow"));
-      unfollow = "endsWithCaller" in body ? task.onAbort(reject) : onAbort(task.signal, reject);
-    });
-    ending.catch(() => undefined);
-    const parts = body[Symbol.asyncIterator]();
-    const chunks = new Chunks(announced);
-    let size = 0;
+    let parts: AsyncIterator<Uint8Array> | undefined;
+    this.#count(block, isStranger, 1);
     try {
-      for (;;) {
-        const part = parts.next();
-        // Nobody may wait for it any more when it fails.
-        part.catch(() => undefined);
-        const next = await Promise.race([part, ending]);
-        if (next === "too-slow") return next;
-        if (next.done) return chunks.join();
-        size += next.value.length;
-        if (isStranger) this.#strangersBytes += next.value.length;
-        if (size > this.#maxBytes) return "too-large";
-        if (isStranger && this.#strangersBytes > Math.max(STRANGERS_BYTES, 2 * this.#maxBytes)) return "too-many";
-        chunks.add(next.value);
-      }
+      const reading = body[Symbol.asyncIterator]();
+      parts = reading;
+      return await new Promise((resolve, reject) => {
+        cancel = this.#clock.after(BODY_DEADLINE_MS, () => resolve("too-slow"));
+        unfollow = "endsWithCaller" in body ? task.onAbort(reject) : onAbort(task.signal, reject);
+        this.#readParts(reading, new Chunks(announced), isStranger, progress).then(resolve, reject);
+      });
     } finally {
+      progress.isOver = true;
       cancel();
       unfollow();
-      if (isStranger) this.#strangersBytes -= size;
+      if (isStranger) this.#strangersBytes -= progress.size;
+      this.#count(block, isStranger, -1);
       // Not awaited: it ends when the part that nobody waits for does.
-      parts.return?.().catch(() => undefined);
+      parts?.return?.().catch(() => undefined);
     }
   }
+
+  async #readParts(
+    parts: AsyncIterator<Uint8Array>,
+    chunks: Chunks,
+    isStranger: boolean,
+    progress: Progress,
+  ): Promise<Uint8Array | BodyRefusal> {
+    for (let next = await parts.next(); !next.done; next = await parts.next()) {
+      // Nobody waits for it any more.
+      if (progress.isOver) return "too-slow";
+      progress.size += next.value.length;
+      if (isStranger) this.#strangersBytes += next.value.length;
+      if (progress.size > this.#maxBytes) return "too-large";
+      if (isStranger && this.#strangersBytes > Math.max(STRANGERS_BYTES, 2 * this.#maxBytes)) return "too-many";
+      chunks.add(next.value);
+    }
+    return chunks.join();
+  }
+}
+
+/** From where a body comes. */
+interface Origin {
+  readonly block: string;
+  readonly isStranger: boolean;
+}
+
+/** How far a body has been read. */
+interface Progress {
+  size: number;
+  /** It has come to its end, or nobody waits for that any more. */
+  isOver: boolean;
 }
 
 function onAbort(signal: AbortSignal, listener: (reason: Error) => void): () => void {

@@ -69,7 +69,8 @@ export class Dispatcher {
     const { peer } = caller;
     const dialect = call.dialect ?? peer.dialect;
     try {
-      return await encodeResultInTurns(await this.#invoke(call, caller, task), dialect);
+      const document = encodeResultInTurns(await this.#invoke(call, caller, task), dialect);
+      return document instanceof Promise ? await document : document;
     } catch (error) {
       if (error instanceof Fault || error instanceof Refusal) throw error;
       const reference = { id: peer.id, wwwroot: peer.wwwroot };
@@ -86,7 +87,9 @@ export class Dispatcher {
       if (!method) throw refused(FAULT.unknownSystemMethod, name, peer, "does not exist");
       return method(params, caller);
     }
-    const method = await this.#permittedMethod(name, caller);
+    const method = this.#described(name, peer);
+    requirePublished(await caller.flagFor(method.service), name, peer);
+    if (!isServed(method)) throw refused(FAULT.notPublished, name, peer, "is described, but not served here");
     const named = decodeParams(method, params, peer);
     const context = {
       peer: this.#directory.snapshot(peer),
@@ -98,19 +101,17 @@ export class Dispatcher {
     return method.encodeResult(await method.invoke(named, context), peer.wwwroot);
   }
 
-  /** Default-deny, asked with every call (SEC-055). */
-  async #permittedMethod(
-    name: string,
-    { peer, flagFor }: Caller,
-  ): Promise<MethodEntry & Required<Pick<MethodEntry, "invoke">>> {
+  #described(name: string, peer: PeerRecord): MethodEntry {
     const method = this.#catalogue.method(name);
     if (!method) throw refused(FAULT.unknownMethod, name, peer, "is not described here");
-    const flag = await flagFor(method.service);
-    if (flag === "off") throw refused(FAULT.unknownMethod, name, peer, "has no box ticked for this peer");
-    if (!publishes(flag)) throw refused(FAULT.notPublished, name, peer, "is not published to this peer");
-    if (!isServed(method)) throw refused(FAULT.notPublished, name, peer, "is described, but not served here");
     return method;
   }
+}
+
+/** Default-deny, asked with every call (SEC-055). */
+function requirePublished(flag: ServiceFlag, name: string, peer: PeerRecord): void {
+  if (flag === "off") throw refused(FAULT.unknownMethod, name, peer, "has no box ticked for this peer");
+  if (!publishes(flag)) throw refused(FAULT.notPublished, name, peer, "is not published to this peer");
 }
 
 const isServed = (method: MethodEntry): method is MethodEntry & Required<Pick<MethodEntry, "invoke">> =>

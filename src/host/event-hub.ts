@@ -6,7 +6,7 @@ import { StoreError } from "../core/errors.ts";
 import type { MnetEvent, NewEvent, Observer } from "../core/events.ts";
 import { LogBudget } from "./log-budget.ts";
 import type { LogStore } from "./log-store.ts";
-import { loggableEvent, neutralEvent } from "./neutral-event.ts";
+import { loggableEvent, neutralize } from "./neutral-event.ts";
 
 /** More than this waits for a slow store only in memory that we do not have. */
 const MAXIMUM_WAITING = 10_000;
@@ -89,8 +89,9 @@ export class EventHub {
     await this.#written();
   }
 
+  /** @param given a copy of ours. */
   #tell(given: MnetEvent): void {
-    const event = neutralEvent(given);
+    const event = neutralize(given);
     for (const observer of this.#observers) {
       try {
         observer(event);

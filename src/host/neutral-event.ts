@@ -3,20 +3,23 @@ import type { MnetEvent } from "../core/events.ts";
 import { neutralText } from "../core/neutral-text.ts";
 
 /**
- * The event with every text in it neutral (SEC-089): names, methods, wwwroots and the words of errors come from other
- * sites, and end up in terminals, files and mails. Done once, here, so that no place that tells something can forget it.
+ * Makes every text in an event neutral (SEC-089): names, methods, wwwroots and the words of errors come from other sites,
+ * and end up in terminals, files and mails. Done once, here, so that no place that tells something can forget it.
  *
  * What a handler threw stays as it is: it is the application's, who may want to look at it.
+ *
+ * @param event a copy of ours.
  */
-export function neutralEvent(event: MnetEvent): MnetEvent {
-  const fields: Record<string, unknown> = { ...event };
+export function neutralize(event: MnetEvent): MnetEvent {
+  const fields = event as unknown as Record<string, unknown>;
   for (const name in fields) {
     const value = fields[name];
-    if (typeof value === "string" || Array.isArray(value)) fields[name] = neutralField(value);
+    const neutral = neutralField(value);
+    if (neutral !== value) fields[name] = neutral;
   }
   // The whole snapshot of a peer is a valid `peer`, too.
   if (event.peer) fields["peer"] = { id: event.peer.id, wwwroot: neutralText(event.peer.wwwroot) };
-  return fields as unknown as MnetEvent;
+  return event;
 }
 
 /** The same for what a handler threw: of an error name and message, as the log keeps it. */

@@ -1,5 +1,6 @@
 import { EnvelopeError, XmlRpcError } from "../core/errors.ts";
 import type { Limits } from "../core/limits.ts";
+import { goOn, type NowOrLater } from "../core/now-or-later.ts";
 import { referenceTo } from "../core/peer-snapshot.ts";
 import type { Certificate } from "../crypto/certificate.ts";
 import { CryptoOverload } from "../crypto/crypto-pool.ts";
@@ -72,11 +73,18 @@ export class Receiver {
     // Opened first and then served, in functions of their own: a large message is not kept while its call runs.
     return this.#open(body, context)
       .then((serve) => serve())
-      .catch((error: unknown) => {
-        if (error instanceof Refusal) return this.#answers.refuse(error, context);
-        throw error instanceof CryptoOverload ? OVERLOADED : error;
-      })
-      .finally(leave);
+      .then(
+        (answer) => {
+          leave();
+          return answer;
+        },
+        (error: unknown) => this.#fail(error, context).finally(leave),
+      );
+  }
+
+  async #fail(error: unknown, context: RequestContext): Promise<Uint8Array> {
+    if (error instanceof Refusal) return this.#answers.refuse(error, context);
+    throw error instanceof CryptoOverload ? OVERLOADED : error;
   }
 
   /** Whether more is asked than can be done in time. */
@@ -92,20 +100,21 @@ export class Receiver {
   async #open(body: Uint8Array, context: RequestContext): Promise<Serve> {
     const { length } = body;
     const root = rootNameOf(body);
-    if (root === SECURE_MESSAGE) return this.#openSecure(body, context);
+    if (root === SECURE_MESSAGE) return await this.#openSecure(body, context);
     const envelope = isLarge(body) ? await this.#readLarge(body, root) : this.#readOuter(body, root);
+    // Awaited, which takes less than a promise of a promise.
     switch (envelope.kind) {
       case "plain":
-        return this.#openPlain(envelope.document, length, context);
+        return await this.#openPlain(envelope.document, length, context);
       case "signed":
-        return this.#openSigned(envelope.message, length, context);
+        return await this.#openSigned(envelope.message, length, context);
       case "encrypted":
-        return this.#openEncrypted(envelope.message, length, context);
+        return await this.#openEncrypted(envelope.message, length, context);
     }
   }
 
   /** The answer to a body that was too large to be read at all. */
-  refuseTooLarge(context: RequestContext): Promise<Uint8Array> {
+  refuseTooLarge(context: RequestContext): NowOrLater<Uint8Array> {
     const { requestBytes } = this.#options.limits;
     const error = new EnvelopeError("MNET_ENVELOPE_TOO_LARGE", `The request has more than ${requestBytes} bytes.`);
     return this.#answers.refuse(new Refusal(FAULT.unreadable, error), context);
@@ -200,35 +209,26 @@ export class Receiver {
     const permit = this.#requirePermit(context);
     const peer = await this.#findPeer(encrypted.sender, permit);
     try {
-      return await this.#openEncryptedFrom(peer, encrypted, bytesIn, permit, context);
+      const decrypting = this.#options.keys.decrypt(encrypted, peer, peer.id);
+      const { keys, decrypted } = await this.#orRefused(decrypting, peer, permit);
+      const encryptTo = this.#options.directory.certificateOf(peer);
+      const { content } = decrypted;
+
+      if (content.kind === "unsigned") return await this.#openUnsigned(content.document, encryptTo, peer, context);
+      if (content.message.signature.length === 0) {
+        const error = new EnvelopeError("MNET_ENVELOPE_NOT_SIGNED", "The request has no signature.", {
+          peer: peer.wwwroot,
+        });
+        throw this.#refuseUnproved(FAULT.notSigned, error, { encryptTo }, peer);
+      }
+      this.#requireOneSender(encrypted, content.message, { signWith: keys.current, encryptTo }, peer);
+      const opened = openedMnet(encrypted, decrypted, content.message);
+      if (refusesMnet(peer)) throw this.#wantsSecure(opened, peer);
+      return await this.#admit(opened, peer, keys.current, bytesIn, permit, context);
     } finally {
       // Unless it has proved itself.
       permit.failed();
     }
-  }
-
-  async #openEncryptedFrom(
-    peer: PeerRecord,
-    encrypted: EncryptedMessage,
-    bytesIn: number,
-    permit: Permit,
-    context: RequestContext,
-  ): Promise<Serve> {
-    const { keys, decrypted } = await this.#decrypt(this.#options.keys.decrypt(encrypted, peer, peer.id), peer, permit);
-    const encryptTo = this.#options.directory.certificateOf(peer);
-    const { content } = decrypted;
-
-    if (content.kind === "unsigned") return this.#openUnsigned(content.document, encryptTo, peer, context);
-    if (content.message.signature.length === 0) {
-      const error = new EnvelopeError("MNET_ENVELOPE_NOT_SIGNED", "The request has no signature.", {
-        peer: peer.wwwroot,
-      });
-      throw this.#refuseUnproved(FAULT.notSigned, error, { encryptTo }, peer);
-    }
-    this.#requireOneSender(encrypted, content.message, { signWith: keys.current, encryptTo }, peer);
-    const opened = openedMnet(encrypted, decrypted, content.message);
-    if (refusesMnet(peer)) throw this.#wantsSecure(opened, peer);
-    return this.#admit(opened, peer, keys.current, bytesIn, permit, context);
   }
 
   /**
@@ -258,7 +258,7 @@ export class Receiver {
     const permit = this.#requirePermit(context);
     const peer = await this.#findPeer(envelope.sender, permit);
     try {
-      const { keys: active, decrypted } = await this.#decrypt(keys.decryptSecure(envelope, peer), peer, permit);
+      const { keys: active, decrypted } = await this.#orRefused(keys.decryptSecure(envelope, peer), peer, permit);
       const opened = openedSecure(decrypted, self);
       return await this.#admit(opened, peer, active.current, body.length, permit, context);
     } finally {
@@ -294,11 +294,12 @@ export class Receiver {
     throw this.#refuseUnproved(faultOf(unverified), unverified, wrapping, peer);
   }
 
-  async #serve({ message, peer, wrapping }: Admitted, bytesIn: number, context: RequestContext): Promise<Uint8Array> {
+  #serve({ message, peer, wrapping }: Admitted, bytesIn: number, context: RequestContext): Promise<Uint8Array> {
     const { dispatcher, directory } = this.#options;
-    const call = await this.#readCall(message, peer, wrapping);
-    directory.noteContact(peer, call.dialect);
-    return this.#run(call, dispatcher.peerAsCaller(peer), wrapping, bytesIn, context);
+    return goOn(this.#readCall(message, peer, wrapping), (call) => {
+      directory.noteContact(peer, call.dialect);
+      return this.#run(call, dispatcher.peerAsCaller(peer), wrapping, bytesIn, context);
+    });
   }
 
   async #run(
@@ -325,7 +326,8 @@ export class Receiver {
       });
     };
     try {
-      const body = await this.#answers.wrap(await dispatcher.run(call, caller, context.task), wrapping);
+      const wrapped = this.#answers.wrap(await dispatcher.run(call, caller, context.task), wrapping);
+      const body = wrapped instanceof Promise ? await wrapped : wrapped;
       report(body);
       return body;
     } catch (error) {
@@ -348,26 +350,25 @@ export class Receiver {
   }
 
   /** Unknown, suspended and deleted senders are alike (MNET-007, MNET-077). */
-  async #findPeer(sender: string, permit: Permit): Promise<PeerRecord> {
-    const peer = await this.#options.directory.findEncryptedSender(sender);
-    if (peer) return peer;
-    // It cost us nothing, but in hiding the price must not tell who is known.
-    if (this.#options.hidePeers) permit.failed();
-    const error = new EnvelopeError(
-      "MNET_ENVELOPE_SIGNER_UNKNOWN",
-      `The request claims to be from ${JSON.stringify(sender.slice(0, 255))}, which is no active peer.`,
-    );
-    throw this.#refuseUnproved(FAULT.unknownSender, error);
+  #findPeer(sender: string, permit: Permit): Promise<PeerRecord> {
+    return this.#options.directory.findEncryptedSender(sender).then((peer) => {
+      if (peer) return peer;
+      // It cost us nothing, but in hiding the price must not tell who is known.
+      if (this.#options.hidePeers) permit.failed();
+      const error = new EnvelopeError(
+        "MNET_ENVELOPE_SIGNER_UNKNOWN",
+        `The request claims to be from ${JSON.stringify(sender.slice(0, 255))}, which is no active peer.`,
+      );
+      throw this.#refuseUnproved(FAULT.unknownSender, error);
+    });
   }
 
-  async #decrypt<T>(decrypting: Promise<T>, peer: PeerRecord, permit: Permit): Promise<T> {
-    try {
-      return await decrypting;
-    } catch (error) {
+  /** What none of our keys opens is refused; what could not be tried in time has cost nothing. */
+  #orRefused<T>(decrypting: Promise<T>, peer: PeerRecord, permit: Permit): Promise<T> {
+    return decrypting.catch((error: unknown) => {
       if (error instanceof CryptoOverload) permit.returned();
-      if (!(error instanceof EnvelopeError)) throw error;
-      throw new Refusal(FAULT.unreadable, error, {}, peer);
-    }
+      throw error instanceof EnvelopeError ? new Refusal(FAULT.unreadable, error, {}, peer) : error;
+    });
   }
 
   /** Encrypted, but nobody signed it: refused, unless it asks for our key (MNET-083, MNET-095). */
@@ -413,7 +414,7 @@ export class Receiver {
     message: AuthenticMessage | TrustedCall,
     peer: PeerRecord,
     wrapping: Wrapping,
-  ): XmlRpcCall | Promise<XmlRpcCall> {
+  ): NowOrLater<XmlRpcCall> {
     const refuse = (error: unknown): never => {
       if (!(error instanceof XmlRpcError)) throw error;
       throw new Refusal(FAULT.notPermittedTransport, error, wrapping, peer);

@@ -1,4 +1,5 @@
 import type { Wwwroot } from "../core/ids.ts";
+import { goOn, type NowOrLater } from "../core/now-or-later.ts";
 import type { Task } from "../core/task.ts";
 import { APPLICATIONS } from "../peer/application.ts";
 import type { Browser } from "../plug-ins/browser.ts";
@@ -65,7 +66,7 @@ export class Routes {
   }
 
   /** `undefined`: not MNet's. */
-  async handle(request: HttpRequest, task: Task): Promise<HttpResponse | undefined> {
+  handle(request: HttpRequest, task: Task): NowOrLater<HttpResponse | undefined> {
     const route = this.#routeOf(request);
     switch (route) {
       case "rpc":
@@ -105,7 +106,7 @@ export class Routes {
   }
 
   /** Content-Type is not looked at, because real peers send malformed ones (MNET-069). Every fault has status 200 (MNET-070). */
-  async #receive(request: HttpRequest, task: Task): Promise<HttpResponse> {
+  #receive(request: HttpRequest, task: Task): NowOrLater<HttpResponse> {
     if (request.method !== "POST") return notAllowed("POST");
     const encoding = headerOf(request, "content-encoding") ?? "identity";
     if (encoding.toLowerCase() !== "identity") {
@@ -115,21 +116,21 @@ export class Routes {
     const client = clients.of(request);
     const context: RequestContext = { task, client };
     // Not awaited here: a large body would be kept until it is answered.
-    return bodies.read(request, client, task).then((body) => this.#answer(body, context));
+    return goOn(bodies.read(request, client, task), (body) => this.#answer(body, context));
   }
 
-  #answer(body: Uint8Array | BodyRefusal, context: RequestContext): Promise<HttpResponse> {
+  #answer(body: Uint8Array | BodyRefusal, context: RequestContext): NowOrLater<HttpResponse> {
     const { receiver, throttled } = this.#options;
     const { client } = context;
     switch (body) {
       case "too-large":
-        return receiver.refuseTooLarge(context).then((answer) => respond(200, XML, answer, [UNREAD]));
+        return goOn(receiver.refuseTooLarge(context), (answer) => respond(200, XML, answer, [UNREAD]));
       case "too-slow":
         throttled.add("slow-body", client);
-        return Promise.resolve(respond(408, TEXT, "The request did not come to its end in time.\n", [UNREAD]));
+        return respond(408, TEXT, "The request did not come to its end in time.\n", [UNREAD]);
       case "too-many":
         throttled.add("bodies", client);
-        return Promise.resolve(tooManyRequests(1000, [UNREAD]));
+        return tooManyRequests(1000, [UNREAD]);
     }
     return receiver.receive(body, context).then(
       (answer) => respond(200, XML, answer),

@@ -2,6 +2,8 @@ import type { Clock } from "../core/clock.ts";
 import { ConfigError } from "../core/errors.ts";
 import type { Emit } from "../core/events.ts";
 import type { Fingerprint, PeerId, Wwwroot } from "../core/ids.ts";
+import { goOn, type NowOrLater } from "../core/now-or-later.ts";
+import { RecentValue } from "../core/recent-value.ts";
 import type { Certificate } from "../crypto/certificate.ts";
 import { KeyPair } from "../crypto/key-pair.ts";
 import { generateKeyPair, type GeneratedKeyPair } from "./generate-key-pair.ts";
@@ -39,28 +41,20 @@ export class KeyLineage {
   readonly #context: LineageContext;
   readonly #owner: { readonly id: PeerId; readonly wwwroot: Wwwroot } | undefined;
   readonly #parsed = new Map<Fingerprint, KeyPair>();
+  readonly #stored: RecentValue<LineageKeys>;
   #newestAt = 0;
-  #loaded: { readonly at: number; readonly keys: Promise<LineageKeys> } | undefined;
   #renewing: Promise<UsableKeys> | undefined;
 
   /** @param owner the peer; left out: all who have none of their own. */
   constructor(context: LineageContext, owner?: { readonly id: PeerId; readonly wwwroot: Wwwroot }) {
     this.#context = context;
     this.#owner = owner;
+    this.#stored = new RecentValue(context.clock, () => this.#load());
   }
 
   /** As they were in the store at most so long ago. Nothing is made. */
-  present(maximumAgeMs: number): Promise<LineageKeys> {
-    const now = this.#context.clock.now();
-    // A clock that was set back must not keep old keys in use.
-    if (!this.#loaded || Math.abs(now - this.#loaded.at) >= maximumAgeMs) {
-      const keys = this.#load();
-      this.#loaded = { at: now, keys };
-      keys.catch(() => {
-        if (this.#loaded?.keys === keys) this.#loaded = undefined;
-      });
-    }
-    return this.#loaded.keys;
+  present(maximumAgeMs: number): NowOrLater<LineageKeys> {
+    return this.#stored.noOlderThan(maximumAgeMs);
   }
 
   /**
@@ -69,19 +63,19 @@ export class KeyLineage {
    *
    * @param newerThan a new key counts as made later than this.
    */
-  async active(maximumAgeMs: number, newerThan = 0): Promise<UsableKeys> {
-    const keys = await this.present(maximumAgeMs);
-    if (isUsable(keys) && keys.current.certificate.notAfter.getTime() > this.#context.clock.now()) return keys;
-    this.#renewing ??= this.#renew(keys, newerThan).finally(() => {
-      this.#renewing = undefined;
+  active(maximumAgeMs: number, newerThan = 0): NowOrLater<UsableKeys> {
+    return goOn(this.present(maximumAgeMs), (keys) => {
+      if (isUsable(keys) && keys.current.certificate.notAfter.getTime() > this.#context.clock.now()) return keys;
+      this.#renewing ??= this.#renew(keys, newerThan).finally(() => {
+        this.#renewing = undefined;
+      });
+      return this.#renewing;
     });
-    return this.#renewing;
   }
 
   /** As they are in the store at this moment. */
-  fresh(): Promise<LineageKeys> {
-    this.#loaded = undefined;
-    return this.present(0);
+  fresh(): NowOrLater<LineageKeys> {
+    return this.#stored.fresh();
   }
 
   /** Whether the current key has had the part of its life after which it is replaced, while it is still good (SEC-049). */

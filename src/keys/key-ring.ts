@@ -2,8 +2,10 @@ import type { Clock } from "../core/clock.ts";
 import { ConfigError, EnvelopeError } from "../core/errors.ts";
 import type { Emit } from "../core/events.ts";
 import type { Fingerprint, PeerId } from "../core/ids.ts";
+import { goOn, type NowOrLater } from "../core/now-or-later.ts";
 import type { PeerKey } from "../core/peer-snapshot.ts";
 import { RecentMap } from "../core/recent-map.ts";
+import { RecentValue } from "../core/recent-value.ts";
 import { TokenBucket } from "../core/token-bucket.ts";
 import { Certificate } from "../crypto/certificate.ts";
 import type { KeyPair } from "../crypto/key-pair.ts";
@@ -56,7 +58,7 @@ export class KeyRing {
   readonly #own = new RecentMap<PeerId, KeyLineage>(CACHED_LINEAGES);
   readonly #doubts: TokenBucket;
   readonly #operators: Operators;
-  #owners: { readonly at: number; readonly ids: Promise<ReadonlySet<PeerId>> } | undefined;
+  readonly #owners: RecentValue<ReadonlySet<PeerId>>;
 
   constructor(options: {
     readonly store: KeyStore;
@@ -74,10 +76,11 @@ export class KeyRing {
     this.#shared = new KeyLineage(this.#context);
     this.#operators = operators;
     this.#doubts = new TokenBucket(DOUBTS, options.clock.now());
+    this.#owners = new RecentValue(options.clock, async () => new Set(await options.store.owners()));
   }
 
   /** The keys in use with a peer, or with all that share. Makes one where there is none. */
-  active(peer?: KeyUser): Promise<ActiveKeys> {
+  active(peer?: KeyUser): NowOrLater<ActiveKeys> {
     return this.#noOlderThan(MAXIMUM_AGE_MS, peer);
   }
 
@@ -85,7 +88,7 @@ export class KeyRing {
    * The same, for somebody who doubts them: a message that none of them opens, or a peer that does not know the current
    * one. Another process may have rotated this very moment.
    */
-  recent(peer?: KeyUser): Promise<ActiveKeys> {
+  recent(peer?: KeyUser): NowOrLater<ActiveKeys> {
     return this.#noOlderThan(this.#doubts.take(this.#context.clock.now()) ? 0 : MAXIMUM_AGE_MS, peer);
   }
 
@@ -121,7 +124,7 @@ export class KeyRing {
    *
    * @param gives whether nobody needs the large bytes that go into it any more; see `BulkOperator`.
    */
-  work<T>(work: Work<T>, gives = false): Promise<T> {
+  work<T>(work: Work<T>, gives = false): NowOrLater<T> {
     return workBy(this.#operators, work, undefined, gives);
   }
 
@@ -135,11 +138,13 @@ export class KeyRing {
 
   async #open<T>(
     peer: KeyUser | undefined,
-    open: (keys: readonly KeyPair[]) => T | Promise<T>,
+    open: (keys: readonly KeyPair[]) => NowOrLater<T>,
   ): Promise<{ readonly keys: ActiveKeys; readonly decrypted: T }> {
-    const keys = await this.active(peer);
+    const active = this.active(peer);
+    const keys = active instanceof Promise ? await active : active;
     try {
-      return { keys, decrypted: await open([keys.current, ...keys.archived]) };
+      const opened = open([keys.current, ...keys.archived]);
+      return { keys, decrypted: opened instanceof Promise ? await opened : opened };
     } catch (error) {
       if (!(error instanceof EnvelopeError)) throw error;
       const recent = await this.recent(peer);
@@ -148,11 +153,16 @@ export class KeyRing {
     }
   }
 
-  async #noOlderThan(ageMs: number, peer: KeyUser | undefined): Promise<ActiveKeys> {
-    const shared = await this.#shared.active(ageMs);
-    if (!peer || !(await this.#hasOwn(peer, ageMs))) return shared;
-    const lineage = this.#lineageOf(peer);
-    const own = await this.#ownKeys(lineage, peer, shared, ageMs);
+  #noOlderThan(ageMs: number, peer: KeyUser | undefined): NowOrLater<ActiveKeys> {
+    return goOn(this.#shared.active(ageMs), (shared) => {
+      if (!peer) return shared;
+      return goOn(this.#hasOwn(peer, ageMs), (hasOwn) => (hasOwn ? this.#withOwn(peer, shared, ageMs) : shared));
+    });
+  }
+
+  /** Both, the ones to be used first. */
+  async #withOwn(peer: KeyUser, shared: UsableKeys, ageMs: number): Promise<ActiveKeys> {
+    const own = await this.#ownKeys(this.#lineageOf(peer), peer, shared, ageMs);
     return isUsable(own)
       ? { current: own.current, archived: alternating(own.archived, [shared.current, ...shared.archived]) }
       : { current: shared.current, archived: alternating(shared.archived, this.#late(own.archived)) };
@@ -176,22 +186,10 @@ export class KeyRing {
   }
 
   /** Whether a peer has keys of its own, or is to have them. */
-  async #hasOwn({ id, state, settings }: KeyUser, ageMs: number): Promise<boolean> {
+  #hasOwn({ id, state, settings }: KeyUser, ageMs: number): NowOrLater<boolean> {
     if (state !== "active") return false;
     if (settings.keyPair === "own" || this.#own.get(id)) return true;
-    return (await this.#ownersNoOlderThan(ageMs)).has(id);
-  }
-
-  #ownersNoOlderThan(ageMs: number): Promise<ReadonlySet<PeerId>> {
-    const now = this.#context.clock.now();
-    if (!this.#owners || Math.abs(now - this.#owners.at) >= ageMs) {
-      const ids = this.#context.store.owners().then((owners) => new Set(owners));
-      this.#owners = { at: now, ids };
-      ids.catch(() => {
-        if (this.#owners?.ids === ids) this.#owners = undefined;
-      });
-    }
-    return this.#owners.ids;
+    return goOn(this.#owners.noOlderThan(ageMs), (owners) => owners.has(id));
   }
 
   #lineageOf(owner: Pick<KeyUser, "id" | "wwwroot">): KeyLineage {
@@ -305,8 +303,8 @@ export class KeyRing {
   }
 
   /** The peers that have keys of their own, in whatever state. */
-  owners(): Promise<ReadonlySet<PeerId>> {
-    return this.#ownersNoOlderThan(MAXIMUM_AGE_MS);
+  owners(): NowOrLater<ReadonlySet<PeerId>> {
+    return this.#owners.noOlderThan(MAXIMUM_AGE_MS);
   }
 
   /** The peer that one of our keys is for; `undefined` for one that is shared, or not ours. */

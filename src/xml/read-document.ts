@@ -35,7 +35,7 @@ const FOREIGN = /[^\t\n\r -~]/;
  * document as; says nothing about what follows.
  */
 export function rootNameOf(bytes: Uint8Array): string | undefined {
-  const start = Buffer.from(bytes.subarray(0, PROLOGUE_LENGTH)).toString("latin1");
+  const start = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, PROLOGUE_LENGTH)).toString("latin1");
   return PROLOGUE.exec(start)?.[1];
 }
 

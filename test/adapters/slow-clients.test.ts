@@ -254,12 +254,14 @@ describe("SEC-082 BodyReader", () => {
       yield* never;
     }
     const settled: unknown[] = [];
-    for (let n = 0; n < 5; n += 1)
-      void bodies.read(asked(large()), client(`${n}`), task).then((body) => settled.push(body));
+    const read = async (from: string): Promise<void> => {
+      settled.push(await bodies.read(asked(large()), client(from), task));
+    };
+    for (let n = 0; n < 5; n += 1) void read(`${n}`);
     await clock.advance(0);
     // Twice the largest body is 80 MiB.
     expect(settled).toEqual(["too-many"]);
-    void bodies.read(asked(large()), client("known"), task).then((body) => settled.push(body));
+    void read("known");
     await clock.advance(0);
     expect(settled).toHaveLength(1);
     await clock.advance(BODY_DEADLINE_MS);

@@ -44,6 +44,8 @@ describe("decodeBase64", () => {
     ["a byte order mark", "\ufeffQUJD"],
     ["full-width letters", "ＱＵＪＤ"],
     ["a letter whose low byte is in the alphabet", "QUJ\u0144"],
+    ["such a letter at the beginning", "\u0151UJDQUJD"],
+    ["such a letter beside a space", "\u0151UJD QUJD"],
     ["a comment", "QUJD<!---->"],
     ["a character reference", "QUJD&#10;"],
     ["percent encoding", "QQ%3D%3D"],

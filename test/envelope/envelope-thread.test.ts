@@ -4,6 +4,7 @@ import { Worker } from "node:worker_threads";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { EnvelopeError } from "../../src/core/errors.ts";
+import type { NowOrLater } from "../../src/core/now-or-later.ts";
 import { CryptoOverload } from "../../src/crypto/crypto-pool.ts";
 import { HERE, inBulk, workBy, workHere, type Work } from "../../src/crypto/work.ts";
 import { decryptingMessage, readPlaintext, type EncryptedMessage } from "../../src/envelope/encrypted-message.ts";
@@ -26,7 +27,7 @@ function thread(): EnvelopeThread {
   threads.push(made);
   return made;
 }
-const by = <T>(bulk: EnvelopeThread, work: Work<T>, gives = false): Promise<T> =>
+const by = <T>(bulk: EnvelopeThread, work: Work<T>, gives = false): NowOrLater<T> =>
   workBy({ ...HERE, bulk }, work, undefined, gives);
 const reading = (body: Uint8Array): Work<unknown> => readingEnvelope(body, Infinity);
 

@@ -6,7 +6,7 @@ import { BodyReader } from "../../src/host/body-reader.ts";
 
 const reader = new BodyReader({ clock: systemClock, maxBytes: 10_000_000, isKnown: () => true });
 
-function read(parts: readonly Uint8Array[], announced?: number): Promise<unknown> {
+async function read(parts: readonly Uint8Array[], announced?: number): Promise<unknown> {
   const request = {
     method: "POST",
     path: "/",

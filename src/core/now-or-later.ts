@@ -1,0 +1,9 @@
+/**
+ * What is there already, or will be. For what every call asks: each promise that nobody has to wait for costs it as much
+ * as checking a digest, and a call would have eighty of them.
+ */
+export type NowOrLater<T> = T | Promise<T>;
+
+/** Goes on with it: at once, if it is there. */
+export const goOn = <T, R>(value: NowOrLater<T>, next: (value: T) => R): R | Promise<Awaited<R>> =>
+  value instanceof Promise ? (value.then(next) as Promise<Awaited<R>>) : next(value);
