@@ -1,6 +1,6 @@
 import type { Limits } from "../../src/core/limits.ts";
 import type { Host } from "../../src/host/host.ts";
-import type { HttpResponse } from "../../src/host/http.ts";
+import type { HttpRequest } from "../../src/host/http.ts";
 import type { Store } from "../../src/host/store.ts";
 import { CALLER, Mailbag, makeKey, peerOf, requireResult, RPC_PATH, startServer } from "./sites.ts";
 
@@ -30,34 +30,31 @@ export class InMemoryServer {
     await options.store.peers.insert(peerOf(CALLER, key.certificate));
     const { certificate } = await host.keys.current();
     const server = new InMemoryServer(host, new Mailbag({ senders: [CALLER], key, recipient: certificate, documents }));
-    const { body } = await server.#handle(server.mail.seal());
-    await requireResult(body, key, certificate);
-    server.#answerLength = body.length;
+    const first = await host.handle(requestWith(server.mail.seal()));
+    if (!first) throw new Error(`There is nothing at ${RPC_PATH}.`);
+    await requireResult(first.body, key, certificate);
+    server.#answerLength = first.body.length;
     return server;
   }
 
   /** One call. Throws if it is not answered as the first was; a fault has another length. */
-  async answer(body: Uint8Array | undefined): Promise<void> {
-    const { status, body: answer } = await this.#handle(body);
-    if (status !== 200 || answer.length !== this.#answerLength) {
-      throw new Error(`A call was answered with ${status} and ${answer.length} bytes, not ${this.#answerLength}.`);
+  async answer(body: Uint8Array = new Uint8Array()): Promise<void> {
+    const response = await this.host.handle(requestWith(body));
+    if (response?.status !== 200 || response.body.length !== this.#answerLength) {
+      const { status, length } = { status: response?.status ?? 404, length: response?.body.length ?? 0 };
+      throw new Error(`A call was answered with ${status} and ${length} bytes, not ${this.#answerLength}.`);
     }
-  }
-
-  async #handle(body: Uint8Array = new Uint8Array()): Promise<HttpResponse> {
-    const headers = { "content-type": "text/xml", "content-length": String(body.length) };
-    const response = await this.host.handle({
-      method: "POST",
-      path: RPC_PATH,
-      headers,
-      body,
-      remoteAddress: "127.0.0.1",
-    });
-    if (!response) throw new Error(`There is nothing at ${RPC_PATH}.`);
-    return response;
   }
 
   async close(): Promise<void> {
     await this.host.close();
   }
 }
+
+const requestWith = (body: Uint8Array): HttpRequest => ({
+  method: "POST",
+  path: RPC_PATH,
+  headers: { "content-type": "text/xml", "content-length": String(body.length) },
+  body,
+  remoteAddress: "127.0.0.1",
+});

@@ -52,13 +52,21 @@ export type Envelope =
   /** Whatever is no envelope: an XML-RPC document, or nothing that is known. */
   | { readonly kind: "plain"; readonly document: Uint8Array };
 
-/** Reads the outermost layer. Throws `MNET_ENVELOPE_TOO_LARGE` and `MNET_ENVELOPE_MALFORMED`. */
-export function readEnvelope(body: Uint8Array, maxBytes: number = DEFAULT_LIMITS.requestBytes): Envelope {
+/**
+ * Reads the outermost layer. Throws `MNET_ENVELOPE_TOO_LARGE` and `MNET_ENVELOPE_MALFORMED`.
+ *
+ * @param root for who has looked at it already.
+ */
+export function readEnvelope(
+  body: Uint8Array,
+  maxBytes: number = DEFAULT_LIMITS.requestBytes,
+  root: string | undefined = rootNameOf(body),
+): Envelope {
   // The other way round, a limit that is no number would be none.
   if (!(body.length <= maxBytes)) {
     throw new EnvelopeError("MNET_ENVELOPE_TOO_LARGE", `The message has more than ${maxBytes} bytes.`);
   }
-  switch (rootNameOf(body)) {
+  switch (root) {
     case ENCRYPTED_MESSAGE:
       return { kind: "encrypted", message: readEncrypted(body) };
     case SIGNED_MESSAGE:

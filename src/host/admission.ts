@@ -149,12 +149,7 @@ export class Admission {
   }
 
   /** Taken once, and in time. */
-  #requireFresh(
-    message: AuthenticMessage,
-    peer: PeerRecord,
-    openedWith: KeyPair,
-    wrapping: Wrapping,
-  ): Promise<void> {
+  #requireFresh(message: AuthenticMessage, peer: PeerRecord, openedWith: KeyPair, wrapping: Wrapping): Promise<void> {
     const { keys, replay } = this.#options;
     this.requireInTime(message.timestamp, peer, wrapping, secureProfileOf(message) !== undefined);
     // Messages to a key that is archived by then are answered with 7025 and never executed.

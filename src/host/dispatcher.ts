@@ -1,6 +1,7 @@
 import { CallError } from "../core/errors.ts";
 import type { Emit } from "../core/events.ts";
 import type { Limits } from "../core/limits.ts";
+import type { Peer } from "../core/peer-snapshot.ts";
 import type { Task } from "../core/task.ts";
 import type { PeerDirectory } from "../peer/peer-directory.ts";
 import type { PeerRecord } from "../peer/peer-store.ts";
@@ -18,10 +19,10 @@ import { isMethodName } from "./method.ts";
 import type { MethodEntry } from "./service.ts";
 import type { TrustedCall } from "./trusted-machines.ts";
 
-/** Who calls, and which of our boxes are ticked for it. */
+/** Who calls, and which of our boxes are ticked for it at this moment, by service. */
 export interface Caller {
   readonly peer: PeerRecord;
-  readonly flagFor: (service: string) => Promise<ServiceFlag>;
+  readonly flags: () => Promise<(service: string) => ServiceFlag>;
 }
 
 /** A method that every peer may call without any box being ticked (spec 7.7). */
@@ -56,12 +57,12 @@ export class Dispatcher {
 
   /** A peer has its own boxes and those of All Hosts. */
   peerAsCaller(peer: PeerRecord): Caller {
-    return { peer, flagFor: (service) => this.#directory.flagFor(peer, service) };
+    return { peer, flags: () => this.#directory.flagsFor(peer) };
   }
 
   /** A trusted machine has the services of its entry, whatever boxes the peer has (SEC-037). */
   machineAsCaller({ peer, services }: TrustedCall): Caller {
-    return { peer, flagFor: async (service) => (services.has(service) ? "publish" : "off") };
+    return { peer, flags: async () => (service) => (services.has(service) ? "publish" : "off") };
   }
 
   /** Runs the method and encodes what it returns as the caller's software reads it (spec 5.2). Throws `Fault`, or a `Refusal` before any method runs. */
@@ -88,11 +89,15 @@ export class Dispatcher {
       return method(params, caller);
     }
     const method = this.#described(name, peer);
-    requirePublished(await caller.flagFor(method.service), name, peer);
+    requirePublished((await caller.flags())(method.service), name, peer);
     if (!isServed(method)) throw refused(FAULT.notPublished, name, peer, "is described, but not served here");
     const named = decodeParams(method, params, peer);
+    const directory = this.#directory;
+    let snapshot: Peer | undefined;
     const context = {
-      peer: this.#directory.snapshot(peer),
+      get peer() {
+        return (snapshot ??= directory.snapshot(peer));
+      },
       method: name,
       get signal() {
         return task.signal;

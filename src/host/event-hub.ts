@@ -26,6 +26,7 @@ export class EventHub {
   readonly #log: LogStore;
   readonly #background: Background;
   readonly #observers = new Set<Observer>();
+  readonly #counters: ((event: NewEvent) => void)[] = [];
   readonly #budget = new LogBudget();
   /** Of this process, so that ids differ between the processes of one host. */
   readonly #exchangePrefix = randomBytes(4).toString("hex");
@@ -48,12 +49,20 @@ export class EventHub {
    * (docs/decisions/0005). Calls that went well are counted; see `host.stats`.
    */
   emit(event: NewEvent): void {
+    for (const count of this.#counters) count(event);
+    // The calls that went well: most of what there is, and seldom anybody listens.
+    if (event.level === "debug" && this.#observers.size === 0) return;
     const exchange = EXCHANGES.getStore();
     this.#tell({
       ...event,
       at: new Date(this.#clock.now()),
       ...(exchange?.hub === this && { exchange: exchange.id }),
     });
+  }
+
+  /** Has events counted as they come: not dated, and their texts are anybody's. */
+  count(counter: (event: NewEvent) => void): void {
+    this.#counters.push(counter);
   }
 
   /** Tells the observer of events from now on. Returns the function that stops it. */

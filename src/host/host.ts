@@ -45,7 +45,7 @@ import { OutgoingCalls } from "./outgoing-calls.ts";
 import { PeerStatistics, type PeerStats } from "./peer-stats.ts";
 import { Receiver } from "./receive.ts";
 import { RequestBudget } from "./request-budget.ts";
-import { Routes } from "./routes.ts";
+import { Routes, type Route } from "./routes.ts";
 import { partsOf, type Extensions, type Service } from "./service.ts";
 import type { Attachment, Site } from "./site.ts";
 import { ThrottleReport } from "./throttle-report.ts";
@@ -439,15 +439,16 @@ export async function startHost(
   }
 
   async function handle(request: HttpRequest): Promise<HttpResponse | undefined> {
-    if (!routes.owns(request)) return undefined;
-    const turnedAway = enabled ? routes.turnAway(request) : undefined;
-    return turnedAway ?? work.runTask((task) => events.inExchange(() => answer(request, task)), request);
+    const route = routes.find(request);
+    if (!route) return undefined;
+    const turnedAway = routes.turnAway(route, request);
+    return turnedAway ?? work.runTask((task) => events.inExchange(() => answer(route, request, task)), request);
   }
 
   /** What fails here is nobody's fault outside: the door answers with 500, and the operator hears of it. */
-  async function answer(request: HttpRequest, task: Task): Promise<HttpResponse | undefined> {
+  async function answer(route: Route, request: HttpRequest, task: Task): Promise<HttpResponse> {
     try {
-      return await routes.handle(request, task);
+      return await routes.handle(route, request, task);
     } catch (error) {
       if (!task.signal.aborted) emit({ type: "request.failed", level: "error", error });
       throw error;

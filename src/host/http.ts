@@ -30,7 +30,10 @@ export interface HttpResponse {
 
 /** One header, whatever the headers came in; several of one name are joined. */
 export function headerOf({ headers }: HttpRequest, name: string): string | undefined {
-  if (headers instanceof Headers) return headers.get(name) ?? undefined;
+  if (isFetchHeaders(headers)) return headers.get(name) ?? undefined;
   const value = headers[name];
   return typeof value === "string" || value === undefined ? value : value.join(", ");
 }
+
+/** By what they can do, which takes less than to ask for the platform's class; the header `get` is no function. */
+const isFetchHeaders = (headers: HttpRequest["headers"]): headers is Headers => typeof headers["get"] === "function";

@@ -1,6 +1,6 @@
 import type { Background } from "../core/background.ts";
 import type { Clock } from "../core/clock.ts";
-import type { MnetEvent } from "../core/events.ts";
+import type { NewEvent } from "../core/events.ts";
 import type { PeerId } from "../core/ids.ts";
 import type { PeerRef } from "../core/peer-snapshot.ts";
 import { bucketOf, quantile } from "../peer/latency-histogram.ts";
@@ -85,7 +85,7 @@ export class PeerStatistics {
     this.#directory = options.directory;
     this.#clock = options.clock;
     this.#background = options.background;
-    options.events.observe((event) => this.#count(event));
+    options.events.count((event) => this.#count(event));
   }
 
   /** The figures of a peer, those of this process up to now. Throws `MNET_PEER_UNKNOWN`. */
@@ -112,7 +112,7 @@ export class PeerStatistics {
     return flushed;
   }
 
-  #count(event: MnetEvent): void {
+  #count(event: NewEvent): void {
     const { peer } = event;
     if (!peer) return;
     switch (event.type) {

@@ -124,7 +124,7 @@ export class Receiver {
 
   #readOuter(body: Uint8Array, root: string | undefined): Envelope {
     try {
-      return readEnvelope(body, this.#options.limits.requestBytes);
+      return readEnvelope(body, this.#options.limits.requestBytes, root);
     } catch (error) {
       throw this.#unread(error, root);
     }
@@ -410,11 +410,7 @@ export class Receiver {
     }
   }
 
-  #readCall(
-    message: AuthenticMessage | TrustedCall,
-    peer: PeerRecord,
-    wrapping: Wrapping,
-  ): NowOrLater<XmlRpcCall> {
+  #readCall(message: AuthenticMessage | TrustedCall, peer: PeerRecord, wrapping: Wrapping): NowOrLater<XmlRpcCall> {
     const refuse = (error: unknown): never => {
       if (!(error instanceof XmlRpcError)) throw error;
       throw new Refusal(FAULT.notPermittedTransport, error, wrapping, peer);

@@ -38,6 +38,9 @@ export interface RoutesOptions {
   readonly pages: readonly Page[];
 }
 
+/** What answers a request. */
+export type Route = "rpc" | "public-key" | "home" | Page;
+
 /** From a URL to what answers it. Identity comes from the configuration: no header is asked for the host (SEC-086). */
 export class Routes {
   readonly #options: RoutesOptions;
@@ -50,39 +53,8 @@ export class Routes {
     this.#basePath = new URL(options.wwwroot).pathname.replace(/\/$/, "");
   }
 
-  /** Whether the request is answered here, so that a door can leave the body of any other alone. */
-  owns(request: HttpRequest): boolean {
-    return this.#routeOf(request) !== undefined;
-  }
-
-  /** The answer to a request for which there is no time, given before anything is done for it. */
-  turnAway(request: HttpRequest): HttpResponse | undefined {
-    const { receiver, clients } = this.#options;
-    if (!receiver.isOverloaded || this.#routeOf(request) !== "rpc") return undefined;
-    const client = clients.of(request);
-    if (!receiver.isCrowd(client)) return undefined;
-    const isSmall = Number(headerOf(request, "content-length") ?? Infinity) <= SMALL_BODY;
-    return this.#tooMany(OVERLOADED, client, isSmall ? [] : [UNREAD]);
-  }
-
-  /** `undefined`: not MNet's. */
-  handle(request: HttpRequest, task: Task): NowOrLater<HttpResponse | undefined> {
-    const route = this.#routeOf(request);
-    switch (route) {
-      case "rpc":
-        return this.#options.enabled ? this.#receive(request, task) : disabled();
-      case "public-key":
-        return this.#options.enabled ? this.#publicKey(request) : disabled();
-      case "home":
-        return this.#homePage(request);
-      case undefined:
-        return undefined;
-      default:
-        return this.#options.enabled ? this.#page(route, request, task) : disabled();
-    }
-  }
-
-  #routeOf({ path, hasNextHandler }: HttpRequest): "rpc" | "public-key" | "home" | Page | undefined {
+  /** What answers the request; `undefined`: it is not MNet's, and a door leaves its body alone. */
+  find({ path, hasNextHandler }: HttpRequest): Route | undefined {
     const [pathname = ""] = path.split("?", 1);
     if (!pathname.startsWith(this.#basePath)) return undefined;
     const below = pathname.slice(this.#basePath.length);
@@ -96,6 +68,30 @@ export class Routes {
         return this.#options.homePage && !hasNextHandler ? "home" : undefined;
       default:
         return this.#pages.get(below);
+    }
+  }
+
+  /** The answer to a request for which there is no time, given before anything is done for it. */
+  turnAway(route: Route, request: HttpRequest): HttpResponse | undefined {
+    const { enabled, receiver, clients } = this.#options;
+    if (!enabled || !receiver.isOverloaded || route !== "rpc") return undefined;
+    const client = clients.of(request);
+    if (!receiver.isCrowd(client)) return undefined;
+    const isSmall = Number(headerOf(request, "content-length") ?? Infinity) <= SMALL_BODY;
+    return this.#tooMany(OVERLOADED, client, isSmall ? [] : [UNREAD]);
+  }
+
+  /** The answer. Rejects with what is nobody's fault outside. */
+  handle(route: Route, request: HttpRequest, task: Task): NowOrLater<HttpResponse> {
+    if (route === "home") return this.#homePage(request);
+    if (!this.#options.enabled) return disabled();
+    switch (route) {
+      case "rpc":
+        return this.#receive(request, task);
+      case "public-key":
+        return this.#publicKey(request);
+      default:
+        return this.#page(route, request, task);
     }
   }
 

@@ -86,12 +86,18 @@ export class PeerDirectory {
   }
 
   /**
-   * Our boxes for one service and this peer, those of All Hosts included (spec 1.5, MNET-089). A peer that is not active
-   * has none: while it is pending, only the system methods are served (SEC-044).
+   * Our boxes for this peer by service, those of All Hosts included (spec 1.5, MNET-089). A peer that is not active has
+   * none: while it is pending, only the system methods are served (SEC-044).
    */
+  async flagsFor(peer: PeerRecord): Promise<(service: string) => ServiceFlag> {
+    if (peer.state !== "active") return () => "off";
+    const ofAllHosts = await this.#store.allHostsServices();
+    return (service) => unionOf(peer.services[service], ofAllHosts[service]);
+  }
+
+  /** The same for one service. */
   async flagFor(peer: PeerRecord, service: string): Promise<ServiceFlag> {
-    if (peer.state !== "active") return "off";
-    return unionOf(peer.services[service], (await this.#store.allHostsServices())[service]);
+    return (await this.flagsFor(peer))(service);
   }
 
   /** Whether we may call the methods of a service on the peer. */

@@ -35,15 +35,17 @@ const FOREIGN = /[^\t\n\r -~]/;
  * document as; says nothing about what follows.
  */
 export function rootNameOf(bytes: Uint8Array): string | undefined {
-  const start = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, PROLOGUE_LENGTH)).toString("latin1");
+  const start = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, BEFORE_ROOT)).toString("latin1");
   return PROLOGUE.exec(start)?.[1];
 }
 
-/** Longest part of a document that is searched for its root element. */
-const PROLOGUE_LENGTH = 1024;
+/** More than what may stand before the end of the root element's name. */
+const BEFORE_ROOT = 512;
 /** White space before the declaration makes it a processing instruction, and the request none of ours (spec 4.4). */
 const PROLOGUE = /^(?:\xef\xbb\xbf)?(?:<\?xml[^<>?]{0,128}\?>)?[ \t\r\n]{0,256}<([A-Za-z]{1,64})[ \t\r\n/>]/;
 
+/** Longest part of a document that is searched for the end of its declaration. */
+const LONGEST_DECLARATION = 1024;
 const DECLARATION =
   /^<\?xml[ \t\r\n]{1,8}version=(["'])1\.[01]\1(?:[ \t\r\n]{1,8}encoding=(["'])(?<encoding>[A-Za-z0-9._-]{1,32})\2)?(?:[ \t\r\n]{1,8}standalone=(["'])(?:yes|no)\4)?[ \t\r\n]{0,8}\?>$/;
 /** All of them mean the same for ASCII. */
@@ -76,7 +78,7 @@ class DocumentReader {
 
   #readDeclaration(): void {
     if (!this.#text.startsWith("<?", this.#at)) return;
-    const start = this.#text.slice(this.#at, this.#at + PROLOGUE_LENGTH);
+    const start = this.#text.slice(this.#at, this.#at + LONGEST_DECLARATION);
     const length = start.indexOf("?>") + 2;
     if (length < 2) throw malformed("its XML declaration does not end");
     const declaration = DECLARATION.exec(start.slice(0, length));

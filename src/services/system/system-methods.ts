@@ -33,10 +33,11 @@ export function systemMethods({ catalogue, ownCertificate }: SystemContext): Rea
   ]);
 
   /** One entry per service with any box, numbers as strings as a Moodle's database gives them (MNET-097). */
-  async function listServices({ flagFor }: Caller): Promise<XmlRpcValue> {
+  async function listServices({ flags }: Caller): Promise<XmlRpcValue> {
+    const flagFor = await flags();
     const entries: XmlRpcValue[] = [];
     for (const name of catalogue.serviceNames()) {
-      const flag = await flagFor(name);
+      const flag = flagFor(name);
       // What was published once may be served no longer.
       const isPublished = publishes(flag) && catalogue.serves(name);
       if (!isPublished && !subscribes(flag)) continue;
@@ -46,20 +47,21 @@ export function systemMethods({ catalogue, ownCertificate }: SystemContext): Rea
   }
 
   /** Sorted names; of one service only if it is named (MNET-098). */
-  async function listMethods({ flagFor }: Caller, service: string | undefined): Promise<XmlRpcValue> {
+  async function listMethods({ flags }: Caller, service: string | undefined): Promise<XmlRpcValue> {
+    const flagFor = await flags();
     const names: string[] = [];
     for (const method of catalogue.servedMethods()) {
       const isWanted = service === undefined || method.service === service;
-      if (isWanted && publishes(await flagFor(method.service))) names.push(method.name);
+      if (isWanted && publishes(flagFor(method.service))) names.push(method.name);
     }
     return names;
   }
 
   /** A method that the peer may call; anything else is as good as unknown to it. */
-  async function publishedMethod(name: XmlRpcValue | undefined, { flagFor }: Caller): Promise<MethodEntry | undefined> {
+  async function publishedMethod(name: XmlRpcValue | undefined, { flags }: Caller): Promise<MethodEntry | undefined> {
     if (typeof name !== "string") throw FAULT.internal;
     const method = catalogue.method(name);
-    return method?.invoke && publishes(await flagFor(method.service)) ? method : undefined;
+    return method?.invoke && publishes((await flags())(method.service)) ? method : undefined;
   }
 }
 
