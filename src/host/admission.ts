@@ -29,7 +29,6 @@ export interface AdmissionOptions {
   /** Answer every failure before authentication with the same bytes (SEC-003, SEC-087). */
   readonly hidePeers: boolean;
   readonly clock: Clock;
-  readonly emit: Emit;
   readonly refresh: KeyRefresh;
   readonly proofs: ProfileProofs;
   readonly replay: ReplayGuard;
@@ -69,24 +68,25 @@ export class Admission {
     peer: PeerRecord,
     current: KeyPair,
     permit: Permit,
+    emit: Emit,
   ): Promise<Admitted | { readonly unverified: EnvelopeError; readonly wrapping: Wrapping }> {
-    if (opened.openedWith !== current) throw await this.#newKey(opened, current, peer);
+    if (opened.openedWith !== current) throw await this.#newKey(opened, current, peer, emit);
 
-    const verifying = this.#verify(opened, peer, permit);
+    const verifying = this.#verify(opened, peer, permit, emit);
     const verified = verifying instanceof Promise ? await verifying : verifying;
     if (verified instanceof EnvelopeError) {
       return { unverified: verified, wrapping: opened.wrapping(current, this.#certificateOf(peer)) };
     }
     const { message } = verified;
     const wrapping = opened.wrapping(current, this.#certificateOf(verified.peer));
-    await this.#requireFresh(message, verified.peer, current, wrapping);
+    await this.#requireFresh(message, verified.peer, current, wrapping, emit);
     const profile = secureProfileOf(message);
-    const proved = profile ? await this.#options.proofs.prove(verified.peer, profile) : verified.peer;
+    const proved = profile ? await this.#options.proofs.prove(verified.peer, profile, emit) : verified.peer;
     // Anybody can register a key and sign with it, so that alone makes no address known (SEC-083).
-    if (proved.state === "pending") this.#options.strangers?.noteSigned(proved);
+    if (proved.state === "pending") this.#options.strangers?.noteSigned(proved, emit);
     else permit.proved();
-    this.#options.circuits.heardFrom(proved);
-    this.#remark(message, proved);
+    this.#options.circuits.heardFrom(proved, emit);
+    this.#remark(message, proved, emit);
     return { message, peer: proved, wrapping };
   }
 
@@ -95,7 +95,7 @@ export class Admission {
    * its call is not executed (spec 7.6, MNET-079 to 081). It is told even if its own signature does not verify, or two
    * sites that both rotated would go round in circles (spec 7.5).
    */
-  async #newKey(opened: OpenedRequest, current: KeyPair, peer: PeerRecord): Promise<Refusal> {
+  async #newKey(opened: OpenedRequest, current: KeyPair, peer: PeerRecord, emit: Emit): Promise<Refusal> {
     const encryptTo = this.#certificateOf(peer);
     const error = new EnvelopeError(
       "MNET_ENVELOPE_DECRYPTION_FAILED",
@@ -109,7 +109,7 @@ export class Admission {
     if ((this.#options.hidePeers || peer.state === "pending") && !isSigned) {
       return refuseUnproved(this.#options.hidePeers, FAULT.unreadable, error);
     }
-    if (isSigned) await this.#noteNewKey(verified.message, openedWith, peer);
+    if (isSigned) await this.#noteNewKey(verified.message, openedWith, peer, emit);
     return new Refusal(newKeyFault(current.certificate.pem), error, opened.wrapping(openedWith, encryptTo), peer);
   }
 
@@ -117,10 +117,10 @@ export class Admission {
    * Only the peer itself can have dropped a call of ours for the news, and only now. Remembering the message keeps another
    * process, which may not have heard of the new key, from executing it.
    */
-  async #noteNewKey(message: AuthenticMessage, openedWith: KeyPair, peer: PeerRecord): Promise<void> {
+  async #noteNewKey(message: AuthenticMessage, openedWith: KeyPair, peer: PeerRecord, emit: Emit): Promise<void> {
     const { keys, replay, newKeyNotices } = this.#options;
     try {
-      await replay.take(peer, message, keys.forgottenAt(openedWith.certificate));
+      await replay.take(peer, message, keys.forgottenAt(openedWith.certificate), emit);
       newKeyNotices.add(peer.id);
     } catch (error) {
       if (!(error instanceof EnvelopeError)) throw error;
@@ -131,16 +131,16 @@ export class Admission {
    * Verifies with the pinned key. Where that fails, the peer may have another key by now: it is asked once, and the
    * message verified again (spec 7.5, MNET-084, MNET-090).
    */
-  #verify(opened: OpenedRequest, peer: PeerRecord, permit: Permit): NowOrLater<Signed | EnvelopeError> {
+  #verify(opened: OpenedRequest, peer: PeerRecord, permit: Permit, emit: Emit): NowOrLater<Signed | EnvelopeError> {
     const first = verifyAs(peer, opened, this.#certificateOf(peer));
     if (!(first instanceof EnvelopeError) || first.code !== "MNET_ENVELOPE_SIGNATURE_INVALID") return first;
     // While the peer is asked, many more like it may come.
     permit.failed();
     if (peer.state === "pending") {
-      this.#options.strangers?.recheck(peer);
+      this.#options.strangers?.recheck(peer, emit);
       return first;
     }
-    const refreshing = this.#options.refresh.refresh(peer);
+    const refreshing = this.#options.refresh.refresh(peer, emit);
     // Who hides its peers does not let a sender wait for one of them; the next message will find the new key.
     if (this.#options.hidePeers) return first;
     return refreshing.then((refreshed) =>
@@ -149,11 +149,17 @@ export class Admission {
   }
 
   /** Taken once, and in time. */
-  #requireFresh(message: AuthenticMessage, peer: PeerRecord, openedWith: KeyPair, wrapping: Wrapping): Promise<void> {
+  #requireFresh(
+    message: AuthenticMessage,
+    peer: PeerRecord,
+    openedWith: KeyPair,
+    wrapping: Wrapping,
+    emit: Emit,
+  ): Promise<void> {
     const { keys, replay } = this.#options;
     this.requireInTime(message.timestamp, peer, wrapping, secureProfileOf(message) !== undefined);
     // Messages to a key that is archived by then are answered with 7025 and never executed.
-    return replay.take(peer, message, keys.retiredAt(openedWith.certificate)).catch((error: unknown) => {
+    return replay.take(peer, message, keys.retiredAt(openedWith.certificate), emit).catch((error: unknown) => {
       throw error instanceof EnvelopeError ? new Refusal(FAULT.replayed, error, wrapping, peer) : error;
     });
   }
@@ -179,9 +185,9 @@ export class Admission {
   }
 
   /** What is odd about a verified message and no reason to refuse it. */
-  #remark(message: AuthenticMessage, peer: PeerRecord): void {
-    const { emit, clock, directory } = this.#options;
-    directory.noteKeyUse(peer, this.#certificateOf(peer));
+  #remark(message: AuthenticMessage, peer: PeerRecord, emit: Emit): void {
+    const { clock, directory } = this.#options;
+    directory.noteKeyUse(peer, this.#certificateOf(peer), emit);
     for (const remark of message.remarks) {
       emit({ type: "envelope.remark", level: "warn", peer: referenceTo(peer), remark });
     }

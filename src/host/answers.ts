@@ -1,5 +1,4 @@
 import type { Clock } from "../core/clock.ts";
-import type { Emit } from "../core/events.ts";
 import type { Wwwroot } from "../core/ids.ts";
 import type { NowOrLater } from "../core/now-or-later.ts";
 import { referenceTo } from "../core/peer-snapshot.ts";
@@ -18,7 +17,6 @@ export interface AnswersOptions {
   readonly self: Wwwroot;
   readonly keys: KeyRing;
   readonly clock: Clock;
-  readonly emit: Emit;
   readonly random: ((bytes: number) => Uint8Array) | undefined;
 }
 
@@ -46,12 +44,12 @@ export class Answers {
    */
   async keyswap(
     wrapping: Wrapping,
-    { client: { address: remoteAddress } }: RequestContext,
+    { client: { address: remoteAddress }, emit }: RequestContext,
     peer: PeerRecord | undefined,
   ): Promise<Uint8Array> {
     // A peer asks because it doubts the key that it has.
     const { current } = await this.#options.keys.recent(peer);
-    this.#options.emit({
+    emit({
       type: "keyswap.answered",
       level: "debug",
       ...(remoteAddress !== undefined && { remoteAddress }),
@@ -62,9 +60,9 @@ export class Answers {
   /** A fault; the operator hears why. */
   refuse(
     { fault, error, wrapping, peer }: Refusal,
-    { client: { address: remoteAddress } }: RequestContext,
+    { client: { address: remoteAddress }, emit }: RequestContext,
   ): NowOrLater<Uint8Array> {
-    this.#options.emit({
+    emit({
       type: "call.refused",
       level: "warn",
       code: error.code,

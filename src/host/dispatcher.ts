@@ -1,8 +1,6 @@
 import { CallError } from "../core/errors.ts";
-import type { Emit } from "../core/events.ts";
 import type { Limits } from "../core/limits.ts";
 import type { Peer } from "../core/peer-snapshot.ts";
-import type { Task } from "../core/task.ts";
 import type { PeerDirectory } from "../peer/peer-directory.ts";
 import type { PeerRecord } from "../peer/peer-store.ts";
 import { publishes, type ServiceFlag } from "../peer/service-flags.ts";
@@ -16,7 +14,8 @@ import { FAULT } from "./fault-table.ts";
 import { Fault } from "./fault.ts";
 import { Refusal } from "./refusal.ts";
 import { isMethodName } from "./method.ts";
-import type { MethodEntry } from "./service.ts";
+import type { RequestContext } from "./request-context.ts";
+import type { IncomingCall, MethodEntry } from "./service.ts";
 import type { TrustedCall } from "./trusted-machines.ts";
 
 /** Who calls, and which of our boxes are ticked for it at this moment, by service. */
@@ -34,20 +33,17 @@ export class Dispatcher {
   readonly #system: ReadonlyMap<string, SystemMethod>;
   readonly #directory: PeerDirectory;
   readonly #limits: Limits;
-  readonly #emit: Emit;
 
   constructor(options: {
     readonly catalogue: Catalogue;
     readonly system: ReadonlyMap<string, SystemMethod>;
     readonly directory: PeerDirectory;
     readonly limits: Limits;
-    readonly emit: Emit;
   }) {
     this.#catalogue = options.catalogue;
     this.#system = options.system;
     this.#directory = options.directory;
     this.#limits = options.limits;
-    this.#emit = options.emit;
   }
 
   /** The call in a verified message; of a long one, a promise. Throws `XmlRpcError`, also for a response (SEC-022). */
@@ -66,21 +62,21 @@ export class Dispatcher {
   }
 
   /** Runs the method and encodes what it returns as the caller's software reads it (spec 5.2). Throws `Fault`, or a `Refusal` before any method runs. */
-  async run(call: XmlRpcCall, caller: Caller, task: Task): Promise<Uint8Array> {
+  async run(call: XmlRpcCall, caller: Caller, context: RequestContext): Promise<Uint8Array> {
     const { peer } = caller;
     const dialect = call.dialect ?? peer.dialect;
     try {
-      const document = encodeResultInTurns(await this.#invoke(call, caller, task), dialect);
+      const document = encodeResultInTurns(await this.#invoke(call, caller, context), dialect);
       return document instanceof Promise ? await document : document;
     } catch (error) {
       if (error instanceof Fault || error instanceof Refusal) throw error;
       const reference = { id: peer.id, wwwroot: peer.wwwroot };
-      this.#emit({ type: "handler.failed", level: "error", peer: reference, method: call.method, error });
+      context.emit({ type: "handler.failed", level: "error", peer: reference, method: call.method, error });
       throw FAULT.internal;
     }
   }
 
-  async #invoke({ method: name, params }: XmlRpcCall, caller: Caller, task: Task): Promise<XmlRpcValue> {
+  async #invoke({ method: name, params }: XmlRpcCall, caller: Caller, context: RequestContext): Promise<XmlRpcValue> {
     const { peer } = caller;
     if (!isMethodName(name)) throw refused(FAULT.badMethodName, name, peer, "is no name of a method");
     if (name.startsWith("system/")) {
@@ -92,9 +88,10 @@ export class Dispatcher {
     requirePublished((await caller.flags())(method.service), name, peer);
     if (!isServed(method)) throw refused(FAULT.notPublished, name, peer, "is described, but not served here");
     const named = decodeParams(method, params, peer);
+    const { task, emit } = context;
     const directory = this.#directory;
     let snapshot: Peer | undefined;
-    const context = {
+    const incoming: IncomingCall = {
       get peer() {
         return (snapshot ??= directory.snapshot(peer));
       },
@@ -103,7 +100,7 @@ export class Dispatcher {
         return task.signal;
       },
     };
-    return method.encodeResult(await method.invoke(named, context), peer.wwwroot);
+    return method.encodeResult(await method.invoke(named, incoming, emit), peer.wwwroot);
   }
 
   #described(name: string, peer: PeerRecord): MethodEntry {

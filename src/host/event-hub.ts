@@ -1,9 +1,8 @@
-import { AsyncLocalStorage } from "node:async_hooks";
 import { randomBytes } from "node:crypto";
 import type { Background } from "../core/background.ts";
 import type { Clock } from "../core/clock.ts";
 import { StoreError } from "../core/errors.ts";
-import type { MnetEvent, NewEvent, Observer } from "../core/events.ts";
+import type { Emit, MnetEvent, NewEvent, Observer } from "../core/events.ts";
 import { LogBudget } from "./log-budget.ts";
 import type { LogStore } from "./log-store.ts";
 import { loggableEvent, neutralize } from "./neutral-event.ts";
@@ -12,13 +11,6 @@ import { loggableEvent, neutralize } from "./neutral-event.ts";
 const MAXIMUM_WAITING = 10_000;
 /** Events of one transaction. */
 const BATCH = 1000;
-
-/**
- * Which exchange is going on. Carried by the platform from the door down to whoever emits: the alternative is one more
- * parameter of every function between them. One for all hosts, because each one that was ever used costs a little with
- * every promise of the process.
- */
-const EXCHANGES = new AsyncLocalStorage<{ readonly hub: EventHub; readonly id: string }>();
 
 /** Dates events, tells them to observers at once and writes them to the log soon. */
 export class EventHub {
@@ -47,17 +39,23 @@ export class EventHub {
    * Events of level `debug` are not logged. They are the calls that went well, and what only says more about another
    * event: a row for each would make the store the slowest part of a call and bury what was changed, refused or failed
    * (docs/decisions/0005). Calls that went well are counted; see `host.stats`.
+   *
+   * @param exchange the id of the exchange that it belongs to.
    */
-  emit(event: NewEvent): void {
+  emit(event: NewEvent, exchange?: string): void {
     for (const count of this.#counters) count(event);
     // The calls that went well: most of what there is, and seldom anybody listens.
     if (event.level === "debug" && this.#observers.size === 0) return;
-    const exchange = EXCHANGES.getStore();
-    this.#tell({
-      ...event,
-      at: new Date(this.#clock.now()),
-      ...(exchange?.hub === this && { exchange: exchange.id }),
-    });
+    this.#tell({ ...event, at: new Date(this.#clock.now()), ...(exchange !== undefined && { exchange }) });
+  }
+
+  /** A new exchange: the function tells of what belongs to it. */
+  exchange(): Emit {
+    let id: string | undefined;
+    return (event) => {
+      id ??= this.#newId();
+      this.emit(event, id);
+    };
   }
 
   /** Has events counted as they come: not dated, and their texts are anybody's. */
@@ -73,17 +71,6 @@ export class EventHub {
     };
     this.#observers.add(own);
     return () => this.#observers.delete(own);
-  }
-
-  /** Does the work of one exchange: events that are emitted for it, however deep inside, carry one id. */
-  inExchange<T>(work: () => T): T {
-    this.#exchanges += 1;
-    return EXCHANGES.run({ hub: this, id: `${this.#exchangePrefix}-${this.#exchanges.toString(36)}` }, work);
-  }
-
-  /** The same for work that may be part of an exchange, and is one of its own where it is not. */
-  withinExchange<T>(work: () => T): T {
-    return EXCHANGES.getStore()?.hub === this ? work() : this.inExchange(work);
   }
 
   /** Tries to write down all that was emitted so far, and how much was skipped. Never rejects: a log that fails stops nothing. */
@@ -112,6 +99,11 @@ export class EventHub {
     if (this.#waiting.length < MAXIMUM_WAITING) this.#waiting.push(loggableEvent(event));
     else this.#lost += 1;
     this.#write();
+  }
+
+  #newId(): string {
+    this.#exchanges += 1;
+    return `${this.#exchangePrefix}-${this.#exchanges.toString(36)}`;
   }
 
   #tellSkipped(skipped: { readonly entries: number; readonly of?: MnetEvent["type"] }): void {

@@ -199,12 +199,12 @@ export async function startHost(
       return directory.flagFor(record, service);
     },
     serves: (service) => catalogue.serves(service),
-    async call(peer, method, params, signal) {
+    async call(peer, method, params, { signal, emit: emitOwn = events.exchange() }) {
       requireEnabled();
       const outgoing = { peer, method: method as Method<unknown, unknown>, params, unchecked: false };
-      return (await calls.call(outgoing, signal)) as never;
+      return (await calls.call(outgoing, { signal, emit: emitOwn })) as never;
     },
-    run: (task, signal) => work.run((both) => events.inExchange(() => task(both)), signal),
+    run: (task, signal) => work.run((both) => task({ signal: both, emit: events.exchange() }), signal),
     withStore: (task) => work.withStore(task),
   };
   const parts = configuration.services.map(partsOf);
@@ -239,11 +239,11 @@ export async function startHost(
     emit,
   });
   const statistics = new PeerStatistics({ store: store.stats, log: store.log, events, directory, clock, background });
-  const circuits = new CircuitBreaker({ clock, emit });
+  const circuits = new CircuitBreaker({ clock });
   const http = new HttpClient(transport, clock, circuits);
   const adoption = new KeyAdoption({ self: wwwroot, store: peerStore, directory, keys, http, clock, limits, emit });
-  const replay = new ReplayGuard({ store: configuration.replay, clock, emit });
-  const proofs = new ProfileProofs({ store: peerStore, directory, clock, emit });
+  const replay = new ReplayGuard({ store: configuration.replay, clock });
+  const proofs = new ProfileProofs({ store: peerStore, directory, clock });
   const newKeyNotices = new NewKeyNotices();
   const client = new PeerClient({
     self: wwwroot,
@@ -252,8 +252,7 @@ export async function startHost(
     directory,
     clock,
     limits,
-    emit,
-    withinExchange: (work) => events.withinExchange(work),
+    newExchange: () => events.exchange(),
     adoption,
     proofs,
     replay,
@@ -335,7 +334,7 @@ export async function startHost(
   });
   const refresh = new KeyRefresh({ self: wwwroot, keys, http, client, directory, clock, limits });
   const system = systemMethods({ catalogue, ownCertificate });
-  const dispatcher = new Dispatcher({ catalogue, system, directory, limits, emit });
+  const dispatcher = new Dispatcher({ catalogue, system, directory, limits });
   const budget = new RequestBudget({ clock });
   const throttled = new ThrottleReport({ clock, emit });
   const receiver = new Receiver({
@@ -346,7 +345,6 @@ export async function startHost(
     limits,
     hidePeers,
     clock,
-    emit,
     refresh,
     proofs,
     replay,
@@ -370,7 +368,7 @@ export async function startHost(
     pages: attachments.flatMap(({ pages = [] }) => pages),
   });
 
-  const calls = new OutgoingCalls({ catalogue, directory, client, emit });
+  const calls = new OutgoingCalls({ catalogue, directory, client });
   let stopMaintenance = (): void => undefined;
   let closed: Promise<void> | undefined;
 
@@ -435,22 +433,23 @@ export async function startHost(
   ): Promise<unknown> {
     requireEnabled();
     const outgoing = { peer, method, params, unchecked };
-    return work.run((both) => events.inExchange(() => calls.call(outgoing, both)), signal);
+    return work.run((both) => calls.call(outgoing, { signal: both, emit: events.exchange() }), signal);
   }
 
   async function handle(request: HttpRequest): Promise<HttpResponse | undefined> {
     const route = routes.find(request);
     if (!route) return undefined;
     const turnedAway = routes.turnAway(route, request);
-    return turnedAway ?? work.runTask((task) => events.inExchange(() => answer(route, request, task)), request);
+    return turnedAway ?? work.runTask((task) => answer(route, request, task), request);
   }
 
   /** What fails here is nobody's fault outside: the door answers with 500, and the operator hears of it. */
   async function answer(route: Route, request: HttpRequest, task: Task): Promise<HttpResponse> {
+    const emitOwn = events.exchange();
     try {
-      return await routes.handle(route, request, task);
+      return await routes.handle(route, request, task, emitOwn);
     } catch (error) {
-      if (!task.signal.aborted) emit({ type: "request.failed", level: "error", error });
+      if (!task.signal.aborted) emitOwn({ type: "request.failed", level: "error", error });
       throw error;
     }
   }

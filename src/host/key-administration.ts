@@ -185,7 +185,7 @@ export function createKeys({
   ): Promise<RotationOutcome> {
     const snapshot = directory.snapshot(peer);
     try {
-      await client.call(peer, "system/listServices", [], signal);
+      await client.call(peer, "system/listServices", [], { signal });
       return { peer: snapshot, outcome: success };
     } catch (error) {
       if (!MnetError.is(error) || error instanceof StoreError) throw error;

@@ -1,7 +1,8 @@
 import { CallError, ConfigError } from "../core/errors.ts";
+import type { Emit } from "../core/events.ts";
 import type { Wwwroot } from "../core/ids.ts";
 import type { XmlRpcValue } from "../xmlrpc/value.ts";
-import type { IncomingCall, MethodEntry, MethodSignature } from "./service.ts";
+import type { IncomingCall, Invoke, MethodEntry, MethodSignature } from "./service.ts";
 import {
   checkMembers,
   checkPlainObject,
@@ -94,17 +95,20 @@ export function describeMethod<const D extends MethodDescription>(
 }
 
 /** The same method, served by a handler. */
-export function implementMethod(method: MethodEntry, invoke: NonNullable<MethodEntry["invoke"]>): MethodEntry {
-  return own(method).servedBy(invoke);
+export function implementMethod(
+  method: MethodEntry,
+  handler: (params: Readonly<Record<string, unknown>>, call: IncomingCall) => unknown,
+): MethodEntry {
+  return own(method).servedBy((params, call) => handler(params, call));
 }
 
 /** The same for the library's own services, whose handlers are checked by the compiler. */
 export function serveMethod<P, R>(
   method: Method<P, R>,
-  invoke: (params: P, call: IncomingCall) => R | Promise<R>,
+  invoke: (params: P, call: IncomingCall, emit: Emit) => R | Promise<R>,
 ): MethodEntry {
   // What `decodeParams` gives is what the description's type says.
-  return own(method).servedBy((params, call) => invoke(params as P, call));
+  return own(method).servedBy((params, call, emit) => invoke(params as P, call, emit));
 }
 
 /** A described method as the host sees it. Throws `MNET_CONFIG_INVALID` for what this copy of the library did not make. */
@@ -126,7 +130,7 @@ class DescribedMethod<P, R> implements Method<P, R>, MethodEntry {
   readonly name: string;
   readonly service: string;
   readonly help: string;
-  declare readonly invoke?: (params: Readonly<Record<string, unknown>>, call: IncomingCall) => unknown;
+  declare readonly invoke?: Invoke;
   readonly #params: readonly Field[];
   readonly #returns: Wire<unknown>;
 
@@ -136,7 +140,7 @@ class DescribedMethod<P, R> implements Method<P, R>, MethodEntry {
     help: string,
     params: readonly Field[],
     returns: Wire<unknown>,
-    invoke?: MethodEntry["invoke"],
+    invoke?: Invoke,
   ) {
     this.service = service;
     this.name = name;
@@ -154,7 +158,7 @@ class DescribedMethod<P, R> implements Method<P, R>, MethodEntry {
     };
   }
 
-  servedBy(invoke: NonNullable<MethodEntry["invoke"]>): MethodEntry {
+  servedBy(invoke: Invoke): MethodEntry {
     return new DescribedMethod(this.service, this.name, this.help, this.#params, this.#returns, invoke);
   }
 

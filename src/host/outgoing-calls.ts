@@ -1,5 +1,6 @@
 import { CallError } from "../core/errors.ts";
 import type { Emit } from "../core/events.ts";
+import type { Exchange } from "../core/exchange.ts";
 import type { PeerRef } from "../core/peer-snapshot.ts";
 import type { PeerClient } from "../peer/peer-client.ts";
 import type { PeerDirectory } from "../peer/peer-directory.ts";
@@ -34,42 +35,39 @@ export class OutgoingCalls {
   readonly #catalogue: Catalogue;
   readonly #directory: PeerDirectory;
   readonly #client: PeerClient;
-  readonly #emit: Emit;
 
   constructor(options: {
     readonly catalogue: Catalogue;
     readonly directory: PeerDirectory;
     readonly client: PeerClient;
-    readonly emit: Emit;
   }) {
     this.#catalogue = options.catalogue;
     this.#directory = options.directory;
     this.#client = options.client;
-    this.#emit = options.emit;
   }
 
   /** Throws `CallError`, `PeerError`, and what `PeerClient.call` throws. */
-  async call({ peer: ref, method, params, unchecked }: OutgoingCall, signal: AbortSignal): Promise<unknown> {
-    signal.throwIfAborted();
+  async call({ peer: ref, method, params, unchecked }: OutgoingCall, exchange: Exchange): Promise<unknown> {
+    exchange.signal.throwIfAborted();
     const peer = await this.#directory.getActive(ref);
     if (typeof method === "string") {
-      await this.#requirePermission(peer, method, unchecked);
-      return this.#client.call(peer, method, params as readonly XmlRpcValue[], signal);
+      await this.#requirePermission(peer, method, unchecked, exchange.emit);
+      return this.#client.call(peer, method, params as readonly XmlRpcValue[], exchange);
     }
     const entry = entryOf(method);
-    await this.#requirePermission(peer, entry.name, false);
+    await this.#requirePermission(peer, entry.name, false, exchange.emit);
     const positional = entry.encodeParams(params, peer.wwwroot);
-    return entry.decodeResult(await this.#client.call(peer, entry.name, positional, signal), peer.wwwroot);
+    return entry.decodeResult(await this.#client.call(peer, entry.name, positional, exchange), peer.wwwroot);
   }
 
-  async #requirePermission(peer: PeerRecord, method: string, unchecked: boolean): Promise<void> {
+  async #requirePermission(peer: PeerRecord, method: string, unchecked: boolean, emit: Emit): Promise<void> {
     const of = { method, peer: peer.wwwroot };
     if (INTROSPECTION.has(method)) return;
     if (!isMethodName(method) || method === "system/keyswap") {
       throw new CallError("MNET_CALL_METHOD_UNKNOWN", `${JSON.stringify(method)} is no method that can be called.`, of);
     }
     if (unchecked) {
-      this.#emit({ type: "call.unchecked", level: "info", peer: { id: peer.id, wwwroot: peer.wwwroot }, method });
+      emit({ type: "call.unchecked", level: "info", peer: { id: peer.id, wwwroot: peer.wwwroot }, method });
       return;
     }
     const service = this.#catalogue.method(method)?.service;

@@ -153,7 +153,7 @@ export class Receiver {
     const method = call?.method;
     if (call && method === KEYSWAP) {
       // Whatever becomes of it, the answer is the same (SEC-043).
-      this.#options.strangers?.offer(call.params, context.client.block);
+      this.#options.strangers?.offer(call.params, context.client.block, context.emit);
       const named = await this.#namedIn(call);
       return () => this.#answers.keyswap({}, context, named);
     }
@@ -195,11 +195,18 @@ export class Receiver {
     bytesIn: number,
     context: RequestContext,
   ): Promise<Uint8Array> {
-    const { dispatcher, emit } = this.#options;
+    const { dispatcher } = this.#options;
     const { peer, accept, address: remoteAddress } = trusted;
     const call = await this.#readCall(trusted, peer, wrapping);
     const method = call.method.slice(0, 255);
-    emit({ type: "trusted-machine.used", level: "info", peer: referenceTo(peer), remoteAddress, accept, method });
+    context.emit({
+      type: "trusted-machine.used",
+      level: "info",
+      peer: referenceTo(peer),
+      remoteAddress,
+      accept,
+      method,
+    });
     return this.#run(call, dispatcher.machineAsCaller(trusted), wrapping, bytesIn, context);
   }
 
@@ -286,7 +293,7 @@ export class Receiver {
     permit: Permit,
     context: RequestContext,
   ): Promise<Serve> {
-    const admitted = await this.#admission.admit(opened, peer, current, permit);
+    const admitted = await this.#admission.admit(opened, peer, current, permit, context.emit);
     if ("message" in admitted) return () => this.#serve(admitted, bytesIn, context);
     const { unverified, wrapping } = admitted;
     const asksForKey = opened.unverified && this.#callInClear(opened.unverified)?.method === KEYSWAP;
@@ -309,11 +316,11 @@ export class Receiver {
     bytesIn: number,
     context: RequestContext,
   ): Promise<Uint8Array> {
-    const { dispatcher, clock, emit } = this.#options;
+    const { dispatcher, clock } = this.#options;
     const { peer } = caller;
     const started = clock.now();
     const report = (body: Uint8Array, fault?: Fault): void => {
-      emit({
+      context.emit({
         type: "call.served",
         level: "debug",
         peer: referenceTo(peer),
@@ -326,7 +333,7 @@ export class Receiver {
       });
     };
     try {
-      const wrapped = this.#answers.wrap(await dispatcher.run(call, caller, context.task), wrapping);
+      const wrapped = this.#answers.wrap(await dispatcher.run(call, caller, context), wrapping);
       const body = wrapped instanceof Promise ? await wrapped : wrapped;
       report(body);
       return body;

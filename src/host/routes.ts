@@ -1,3 +1,5 @@
+import type { Emit } from "../core/events.ts";
+import type { Exchange } from "../core/exchange.ts";
 import type { Wwwroot } from "../core/ids.ts";
 import { goOn, type NowOrLater } from "../core/now-or-later.ts";
 import type { Task } from "../core/task.ts";
@@ -82,27 +84,27 @@ export class Routes {
   }
 
   /** The answer. Rejects with what is nobody's fault outside. */
-  handle(route: Route, request: HttpRequest, task: Task): NowOrLater<HttpResponse> {
+  handle(route: Route, request: HttpRequest, task: Task, emit: Emit): NowOrLater<HttpResponse> {
     if (route === "home") return this.#homePage(request);
     if (!this.#options.enabled) return disabled();
     switch (route) {
       case "rpc":
-        return this.#receive(request, task);
+        return this.#receive(request, task, emit);
       case "public-key":
         return this.#publicKey(request);
       default:
-        return this.#page(route, request, task);
+        return this.#page(route, request, { signal: task.signal, emit });
     }
   }
 
-  async #page({ methods, answer }: Page, request: HttpRequest, task: Task): Promise<HttpResponse> {
+  async #page({ methods, answer }: Page, request: HttpRequest, exchange: Exchange): Promise<HttpResponse> {
     if (!methods.some((method) => method === request.method)) return notAllowed(methods.join(", "));
     const { browser, withOwnHeaders } = browserOf(request, this.#options.wwwroot);
-    return withOwnHeaders(await answer(browser as Browser<never>, task.signal));
+    return withOwnHeaders(await answer(browser as Browser<never>, exchange));
   }
 
   /** Content-Type is not looked at, because real peers send malformed ones (MNET-069). Every fault has status 200 (MNET-070). */
-  #receive(request: HttpRequest, task: Task): NowOrLater<HttpResponse> {
+  #receive(request: HttpRequest, task: Task, emit: Emit): NowOrLater<HttpResponse> {
     if (request.method !== "POST") return notAllowed("POST");
     const encoding = headerOf(request, "content-encoding") ?? "identity";
     if (encoding.toLowerCase() !== "identity") {
@@ -110,7 +112,7 @@ export class Routes {
     }
     const { clients, bodies } = this.#options;
     const client = clients.of(request);
-    const context: RequestContext = { task, client };
+    const context: RequestContext = { task, client, emit };
     // Not awaited here: a large body would be kept until it is answered.
     return goOn(bodies.read(request, client, task), (body) => this.#answer(body, context));
   }

@@ -1,4 +1,5 @@
 import { ConfigError } from "../core/errors.ts";
+import type { Emit } from "../core/events.ts";
 import type { Wwwroot } from "../core/ids.ts";
 import type { Peer } from "../core/peer-snapshot.ts";
 import type { XmlRpcValue } from "../xmlrpc/value.ts";
@@ -39,6 +40,9 @@ export type MethodSignature = {
   readonly return: { readonly type: string; readonly description: string };
 };
 
+/** `params` are what `decodeParams` gave. `emit` tells of what belongs to the call, for the library's own services. */
+export type Invoke = (params: Readonly<Record<string, unknown>>, call: IncomingCall, emit: Emit) => unknown;
+
 /** A method as the host sees it, for calls in both directions. */
 export interface MethodEntry {
   /** Wire name. */
@@ -49,8 +53,8 @@ export interface MethodEntry {
   readonly help: string;
   /** For `system/methodSignature`. */
   readonly signature: MethodSignature;
-  /** Present if this host serves the method. `params` are what `decodeParams` gave. What it throws is the application's. */
-  readonly invoke?: (params: Readonly<Record<string, unknown>>, call: IncomingCall) => unknown;
+  /** Present if this host serves the method. What it throws is the application's. */
+  readonly invoke?: Invoke;
   /** Named values of an incoming call. Throws `MNET_CALL_PARAMS_INVALID`. */
   decodeParams(values: readonly XmlRpcValue[], peer?: Wwwroot): Readonly<Record<string, unknown>>;
   /** Positional values for an outgoing call. Throws `MNET_CALL_PARAMS_INVALID`. */

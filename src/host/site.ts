@@ -1,6 +1,7 @@
 import type { Background } from "../core/background.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Emit } from "../core/events.ts";
+import type { Attending, Exchange } from "../core/exchange.ts";
 import type { PeerId, Wwwroot } from "../core/ids.ts";
 import type { Peer, PeerRef } from "../core/peer-snapshot.ts";
 import type { EffectiveSettings } from "../peer/peer-settings.ts";
@@ -46,10 +47,10 @@ export interface Site {
   flag(peer: PeerRef, service: string, row?: "own" | "with-all-hosts"): Promise<ServiceFlag>;
   /** Whether this host serves methods of the service. */
   serves(service: string): boolean;
-  /** Calls a described method of a service that is subscribed. Throws as `Host.call`. */
-  call<P, R>(peer: PeerRef, method: Method<P, R>, params: P, signal: AbortSignal): Promise<R>;
+  /** Calls a described method of a service that is subscribed, as part of an exchange or as one of its own. Throws as `Host.call`. */
+  call<P, R>(peer: PeerRef, method: Method<P, R>, params: P, exchange: Attending): Promise<R>;
   /** Does work for the application that may take its time, and that a closing host waits for. Throws `MNET_HOST_CLOSED`. */
-  run<T>(work: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T>;
+  run<T>(work: (exchange: Exchange) => Promise<T>, signal?: AbortSignal): Promise<T>;
   /** Does work for the application with the store alone. Throws `MNET_HOST_CLOSED`. */
   withStore<T>(work: () => Promise<T>): Promise<T>;
 }
@@ -75,5 +76,5 @@ export interface Page {
   /** Others are answered with 405. */
   readonly methods: readonly ("GET" | "HEAD" | "POST")[];
   /** What it throws is answered with 500. */
-  readonly answer: (browser: Browser<never>, signal: AbortSignal) => Promise<HttpResponse>;
+  readonly answer: (browser: Browser<never>, exchange: Exchange) => Promise<HttpResponse>;
 }

@@ -24,6 +24,8 @@ export interface CircuitRequest {
   readonly url: string;
   /** The exchange is over by then, one way or another. */
   readonly timeoutMs: number;
+  /** Tells of what belongs to the exchange. */
+  readonly emit: Emit;
 }
 
 interface Circuit {
@@ -45,14 +47,12 @@ interface Circuit {
  */
 export class CircuitBreaker {
   readonly #clock: Clock;
-  readonly #emit: Emit;
   readonly #random: () => number;
   readonly #circuits = new RecentMap<PeerId, Circuit>(MAXIMUM_ENTRIES);
 
   /** `random`: numbers from 0 to 1 for the jitter. Default `Math.random`. */
-  constructor(options: { readonly clock: Clock; readonly emit: Emit; readonly random?: (() => number) | undefined }) {
+  constructor(options: { readonly clock: Clock; readonly random?: (() => number) | undefined }) {
     this.#clock = options.clock;
-    this.#emit = options.emit;
     this.#random = options.random ?? Math.random;
   }
 
@@ -61,10 +61,10 @@ export class CircuitBreaker {
    *
    * @returns what to tell the outcome to.
    */
-  enter({ peer, url, timeoutMs }: CircuitRequest): (outcome: Outcome) => void {
+  enter({ peer, url, timeoutMs, emit }: CircuitRequest): (outcome: Outcome) => void {
     const now = this.#clock.now();
     const circuit = this.#circuits.get(peer.id);
-    if (circuit?.retryAt === undefined) return (outcome) => this.#settle(peer, outcome, undefined);
+    if (circuit?.retryAt === undefined) return (outcome) => this.#settle(peer, outcome, undefined, emit);
     if (now < circuit.retryAt) {
       const retryAt = new Date(circuit.retryAt);
       throw new TransportError(
@@ -77,21 +77,20 @@ export class CircuitBreaker {
     circuit.trial = trial;
     // Whoever comes meanwhile hears of the moment at which the trial has ended at the latest.
     circuit.retryAt = now + timeoutMs;
-    return (outcome) => this.#settle(peer, outcome, trial);
+    return (outcome) => this.#settle(peer, outcome, trial, emit);
   }
 
   /** The peer has signed something just now: evidently it lives. */
-  heardFrom(peer: CircuitRequest["peer"]): void {
+  heardFrom(peer: CircuitRequest["peer"], emit: Emit): void {
     const circuit = this.#circuits.get(peer.id);
     if (!circuit) return;
     this.#circuits.delete(peer.id);
-    if (circuit.retryAt !== undefined)
-      this.#emit({ type: "peer.circuit", level: "info", peer: refer(peer), open: false });
+    if (circuit.retryAt !== undefined) emit({ type: "peer.circuit", level: "info", peer: refer(peer), open: false });
   }
 
-  #settle(peer: CircuitRequest["peer"], outcome: Outcome, trial: object | undefined): void {
+  #settle(peer: CircuitRequest["peer"], outcome: Outcome, trial: object | undefined, emit: Emit): void {
     if (outcome === "answered") {
-      this.heardFrom(peer);
+      this.heardFrom(peer, emit);
       return;
     }
     const circuit = this.#circuits.get(peer.id);
@@ -102,11 +101,11 @@ export class CircuitBreaker {
       if (outcome === "unknown") circuit.retryAt = this.#clock.now();
       else this.#failAgain(circuit);
     } else if (outcome === "failed") {
-      this.#countFailure(peer, circuit);
+      this.#countFailure(peer, circuit, emit);
     }
   }
 
-  #countFailure(peer: CircuitRequest["peer"], known: Circuit | undefined): void {
+  #countFailure(peer: CircuitRequest["peer"], known: Circuit | undefined, emit: Emit): void {
     const now = this.#clock.now();
     const isInARow = known !== undefined && now - known.lastFailureAt <= FORGET_AFTER_MS;
     const circuit: Circuit = isInARow ? known : { failures: 0, lastFailureAt: now };
@@ -116,7 +115,7 @@ export class CircuitBreaker {
     if (circuit.failures < FAILURES_TO_OPEN) return;
     const retryAt = now + this.#backOff(circuit.failures);
     circuit.retryAt = retryAt;
-    this.#emit({ type: "peer.circuit", level: "warn", peer: refer(peer), open: true, retryAt: new Date(retryAt) });
+    emit({ type: "peer.circuit", level: "warn", peer: refer(peer), open: true, retryAt: new Date(retryAt) });
   }
 
   #failAgain(circuit: Circuit): void {

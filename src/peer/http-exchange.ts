@@ -1,6 +1,7 @@
 import { abortWith } from "../core/abort.ts";
 import type { Clock } from "../core/clock.ts";
 import { TransportError } from "../core/errors.ts";
+import type { Emit } from "../core/events.ts";
 import type { PeerId, Wwwroot } from "../core/ids.ts";
 import type { TlsLevel, Transport, TransportResponse } from "../transport/transport.ts";
 import type { CircuitBreaker, Outcome } from "./circuit-breaker.ts";
@@ -14,6 +15,8 @@ export interface Route {
   readonly allowAddresses: readonly string[];
   /** For the whole exchange. */
   readonly timeoutMs: number;
+  /** Tells of what belongs to it. */
+  readonly emit: Emit;
 }
 
 /** What the layer above the transport asks of it. */
@@ -44,9 +47,9 @@ export class HttpClient {
    * rejects with `signal.reason`.
    */
   async exchange(route: Route, exchange: HttpExchange): Promise<TransportResponse> {
-    const { wwwroot, peer: id, timeoutMs } = route;
+    const { wwwroot, peer: id, timeoutMs, emit } = route;
     if (id === undefined || !this.#circuits) return this.#send(route, exchange);
-    const settle = this.#circuits.enter({ peer: { id, wwwroot }, url: exchange.url.href, timeoutMs });
+    const settle = this.#circuits.enter({ peer: { id, wwwroot }, url: exchange.url.href, timeoutMs, emit });
     try {
       const response = await this.#send(route, exchange);
       settle(UNAVAILABLE.has(response.status) ? "failed" : "answered");

@@ -44,10 +44,10 @@ export class KeyAdoption {
    *
    * @returns the peer as it is now. If somebody else was faster, as he left it (SEC-041).
    */
-  async adoptProved(peer: PeerRecord, certificate: Certificate): Promise<PeerRecord> {
+  async adoptProved(peer: PeerRecord, certificate: Certificate, emit: Emit): Promise<PeerRecord> {
     this.#refuseRollback(peer, certificate);
-    if (this.#isOlder(peer, certificate)) return this.hold(peer, certificate, "older-than-pinned");
-    return this.pin(peer, certificate, "rekey");
+    if (this.#isOlder(peer, certificate)) return this.hold(peer, certificate, "older-than-pinned", emit);
+    return this.pin(peer, certificate, "rekey", emit);
   }
 
   /**
@@ -56,15 +56,20 @@ export class KeyAdoption {
    *
    * Throws `KeyError` as `adoptProved` does.
    */
-  async adoptDoubtful(peer: PeerRecord, certificate: Certificate, signal?: AbortSignal): Promise<PeerRecord> {
+  async adoptDoubtful(
+    peer: PeerRecord,
+    certificate: Certificate,
+    emit: Emit,
+    signal?: AbortSignal,
+  ): Promise<PeerRecord> {
     this.#refuseRollback(peer, certificate);
-    if (this.#isOlder(peer, certificate)) return this.hold(peer, certificate, "older-than-pinned");
-    if (peer.settings.legacy?.adoptKeyOverHttps && (await this.#isShownOverHttps(peer, certificate, signal))) {
+    if (this.#isOlder(peer, certificate)) return this.hold(peer, certificate, "older-than-pinned", emit);
+    if (peer.settings.legacy?.adoptKeyOverHttps && (await this.#isShownOverHttps(peer, certificate, emit, signal))) {
       const { id, wwwroot } = peer;
-      this.#options.emit({ type: "legacy.used", level: "warn", peer: { id, wwwroot }, setting: "adoptKeyOverHttps" });
-      return this.pin(peer, certificate, "rekey");
+      emit({ type: "legacy.used", level: "warn", peer: { id, wwwroot }, setting: "adoptKeyOverHttps" });
+      return this.pin(peer, certificate, "rekey", emit);
     }
-    return this.hold(peer, certificate, "signed-by-new-key");
+    return this.hold(peer, certificate, "signed-by-new-key", emit);
   }
 
   /** Reads a certificate that a peer sent. Throws `KeyError` if it is unusable or another site's (MNET-106). */
@@ -73,8 +78,13 @@ export class KeyAdoption {
   }
 
   /** Keeps the certificate for an operator to compare, and throws `MNET_KEY_HELD`. */
-  async hold(peer: PeerRecord, certificate: Certificate, reason: HeldKey["reason"]): Promise<never> {
-    const { store, directory, clock, emit } = this.#options;
+  async hold(
+    peer: PeerRecord,
+    certificate: Certificate,
+    reason: HeldKey["reason"],
+    emit: Emit = this.#options.emit,
+  ): Promise<never> {
+    const { store, directory, clock } = this.#options;
     const { fingerprint, pem } = certificate;
     const since = clock.now();
     for (;;) {
@@ -99,8 +109,13 @@ export class KeyAdoption {
    *
    * An approved certificate is pinned only while it is the one that waits, and makes a pending peer active.
    */
-  async pin(peer: PeerRecord, certificate: Certificate, how: "rekey" | "approved"): Promise<PeerRecord> {
-    const { store, directory, emit } = this.#options;
+  async pin(
+    peer: PeerRecord,
+    certificate: Certificate,
+    how: "rekey" | "approved",
+    emit: Emit = this.#options.emit,
+  ): Promise<PeerRecord> {
+    const { store, directory } = this.#options;
     const { id, wwwroot } = peer;
     for (;;) {
       const found = await directory.get(id);
@@ -116,7 +131,7 @@ export class KeyAdoption {
         retired: [...retired, from].slice(-REMEMBERED_RETIRED),
       });
       if (!pinned) continue;
-      directory.noteKeyUse(pinned, certificate);
+      directory.noteKeyUse(pinned, certificate, emit);
       emit({ type: "peer.key-changed", level: "warn", peer: { id, wwwroot }, from, to: certificate.fingerprint, how });
       return pinned;
     }
@@ -135,9 +150,14 @@ export class KeyAdoption {
     return notBefore < this.#options.directory.certificateOf(peer).notBefore;
   }
 
-  async #isShownOverHttps(peer: PeerRecord, certificate: Certificate, signal?: AbortSignal): Promise<boolean> {
+  async #isShownOverHttps(
+    peer: PeerRecord,
+    certificate: Certificate,
+    emit: Emit,
+    signal?: AbortSignal,
+  ): Promise<boolean> {
     const { self, keys, http, directory, limits } = this.#options;
-    const route = directory.routeTo(peer);
+    const route = directory.routeTo(peer, emit);
     if (!peer.wwwroot.startsWith("https:") || route.tls !== "verify") return false;
     const { current } = await keys.active(peer);
     const ourselves = { wwwroot: self, certificate: current.certificate.pem };

@@ -1,5 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import { TransportError } from "../core/errors.ts";
+import type { Emit } from "../core/events.ts";
+import type { Exchange } from "../core/exchange.ts";
 import type { PeerId, Wwwroot } from "../core/ids.ts";
 import type { Limits } from "../core/limits.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
@@ -46,19 +48,21 @@ export class KeyRefresh {
   /**
    * At most three requests, one refresh at a time and, after one that changed nothing, none for a minute (SEC-042).
    *
+   * @param emit of the exchange that gave rise to it.
    * @returns the peer with its new key; `undefined` if there is none, or none that is proved.
    */
-  refresh(peer: PeerRecord): Promise<PeerRecord | undefined> {
+  refresh(peer: PeerRecord, emit: Emit): Promise<PeerRecord | undefined> {
     const running = this.#running.get(peer.id);
     if (running) return running;
-    const refresh = this.#run(peer).finally(() => this.#running.delete(peer.id));
+    const refresh = this.#run(peer, emit).finally(() => this.#running.delete(peer.id));
     this.#running.set(peer.id, refresh);
     return refresh;
   }
 
-  async #run(peer: PeerRecord): Promise<PeerRecord | undefined> {
+  async #run(peer: PeerRecord, emit: Emit): Promise<PeerRecord | undefined> {
     const { client, directory, clock } = this.#options;
     const deadline = new AbortController();
+    const exchange = { signal: deadline.signal, emit };
     const cancel = clock.after(DEADLINE_MS, () => {
       deadline.abort(
         new TransportError("MNET_TRANSPORT_TIMEOUT", `${peer.wwwroot} did not show its key within ${DEADLINE_MS} ms.`, {
@@ -73,8 +77,8 @@ export class KeyRefresh {
       const before = await directory.getActive(peer);
       if (before.certificate !== peer.certificate) return before;
       if (clock.now() < (this.#coolUntil.get(peer.id) ?? 0)) return undefined;
-      if (await this.#showsAnotherKey(peer, deadline.signal)) {
-        await client.call(peer, "system/listServices", [], deadline.signal);
+      if (await this.#showsAnotherKey(peer, exchange)) {
+        await client.call(peer, "system/listServices", [], exchange);
       }
       const after = await directory.getActive(peer);
       if (after.certificate !== peer.certificate) return after;
@@ -93,13 +97,13 @@ export class KeyRefresh {
     this.#coolUntil.set(id, this.#options.clock.now() + ms);
   }
 
-  async #showsAnotherKey(peer: PeerRecord, signal: AbortSignal): Promise<boolean> {
+  async #showsAnotherKey(peer: PeerRecord, { signal, emit }: Exchange): Promise<boolean> {
     const { self, keys, http, directory, limits } = this.#options;
     const { current } = await keys.active(peer);
     const { certificate } = await introduceOurselves(
       http,
       // Not through the circuit: who sends us messages is there again, whatever we have seen of it.
-      directory.routeFor(peer, peer.settings),
+      directory.routeFor(peer, peer.settings, emit),
       { wwwroot: self, certificate: current.certificate.pem },
       { application: peer.application, minimumBits: minimumKeyBits(peer.settings), limits, signal },
     );

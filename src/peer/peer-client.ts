@@ -42,6 +42,12 @@ import type { PeerRecord } from "./peer-store.ts";
 import type { ProfileProofs } from "./profile-proofs.ts";
 import type { ReplayGuard } from "./replay-guard.ts";
 
+/** What a call is part of. Without `emit` it is an exchange of its own. */
+interface CallScope {
+  readonly signal?: AbortSignal | undefined;
+  readonly emit?: Emit | undefined;
+}
+
 type Response = Exclude<XmlRpcDocument, { readonly kind: "call" }>;
 
 /** What a call needs of the host. */
@@ -52,9 +58,8 @@ export interface PeerClientOptions {
   readonly directory: PeerDirectory;
   readonly clock: Clock;
   readonly limits: Limits;
-  readonly emit: Emit;
-  /** Runs a call as an exchange of its own, unless it is part of one: what it emits belongs together. */
-  readonly withinExchange: <T>(work: () => T) => T;
+  /** A new exchange: the function tells of what belongs to it. */
+  readonly newExchange: () => Emit;
   readonly adoption: KeyAdoption;
   readonly proofs: ProfileProofs;
   readonly replay: ReplayGuard;
@@ -77,8 +82,13 @@ export class PeerClient {
    * Throws `TransportError`, `EnvelopeError`, `XmlRpcError`, `RemoteFault`, `KeyError`, `PeerError` with a clock code; an
    * aborted call rejects with `signal.reason`.
    */
-  call(peer: PeerRecord, method: string, params: readonly XmlRpcValue[], signal?: AbortSignal): Promise<XmlRpcValue> {
-    return this.#options.withinExchange(() => this.#call(peer, method, params, signal, {}));
+  call(
+    peer: PeerRecord,
+    method: string,
+    params: readonly XmlRpcValue[],
+    exchange: CallScope = {},
+  ): Promise<XmlRpcValue> {
+    return this.#call(peer, method, params, exchange, {});
   }
 
   /** The same in a profile of the caller's choice, to find out whether the peer has it: a fault would be no news. */
@@ -89,22 +99,22 @@ export class PeerClient {
     params: readonly XmlRpcValue[],
     signal: AbortSignal | undefined,
   ): Promise<XmlRpcValue> {
-    return this.#options.withinExchange(() => this.#call(peer, method, params, signal, { profile, isProbe: true }));
+    return this.#call(peer, method, params, { signal }, { profile, isProbe: true });
   }
 
   async #call(
     peer: PeerRecord,
     method: string,
     params: readonly XmlRpcValue[],
-    signal: AbortSignal | undefined,
+    { signal, emit = this.#options.newExchange() }: CallScope,
     { profile, isProbe = false }: { readonly profile?: ProfileName; readonly isProbe?: boolean },
   ): Promise<XmlRpcValue> {
-    const { clock, emit } = this.#options;
+    const { clock } = this.#options;
     const started = clock.now();
     const reference = { id: peer.id, wwwroot: peer.wwwroot };
     const request = encodeCall(method, params);
     try {
-      const { value, ...figures } = await this.#attempts(peer, profile, method, request, signal);
+      const { value, ...figures } = await this.#attempts({ peer, profile, method, request, signal, emit });
       const durationMs = clock.now() - started;
       emit({ type: "call.sent", level: "debug", peer: reference, method, durationMs, ...figures });
       return value;
@@ -127,24 +137,18 @@ export class PeerClient {
   }
 
   /** Attempts until one succeeds; after each that failed there has to be another reason for the next. */
-  async #attempts(
-    asked: PeerRecord,
-    askedProfile: ProfileName | undefined,
-    method: string,
-    request: Uint8Array,
-    signal: AbortSignal | undefined,
-  ): Promise<Answer> {
-    const { emit, keys, newKeyNotices } = this.#options;
-    const noticesBefore = newKeyNotices.count(asked.id);
+  async #attempts(call: Omit<Attempt, "signer">): Promise<Answer> {
+    const { keys, newKeyNotices } = this.#options;
+    const { method, emit } = call;
+    const noticesBefore = newKeyNotices.count(call.peer.id);
     const taken = new Set<AnotherChance["because"]>();
-    let peer = asked;
-    let profile = askedProfile;
+    let { peer, profile } = call;
     for (;;) {
-      const signer = (await keys.active(peer)).current;
+      const attempt: Attempt = { ...call, peer, profile, signer: (await keys.active(peer)).current };
       try {
-        return await this.#attempt({ peer, profile, signer, method, request, signal });
+        return await this.#attempt(attempt);
       } catch (error) {
-        const chance = await this.#anotherChance(peer, signer, error, taken.has("their-key"), noticesBefore, signal);
+        const chance = await this.#anotherChance(attempt, error, taken.has("their-key"), noticesBefore);
         if (!chance || taken.has(chance.because)) throw error;
         taken.add(chance.because);
         peer = chance.peer;
@@ -165,19 +169,19 @@ export class PeerClient {
    * - The peer remembers that we have proved the secure profile, and we do not remember that it has.
    */
   async #anotherChance(
-    peer: PeerRecord,
-    signer: KeyPair,
+    { peer, signer, signal, emit }: Attempt,
     error: unknown,
     isRekeyed: boolean,
     noticesBefore: number,
-    signal: AbortSignal | undefined,
   ): Promise<AnotherChance | undefined> {
     const { adoption, keys, newKeyNotices } = this.#options;
     if (error instanceof NewKeyShown) {
       // Two new keys in one call are one too many (MNET-107).
       if (isRekeyed) return undefined;
       const { certificate, isProved } = error;
-      await (isProved ? adoption.adoptProved(peer, certificate) : adoption.adoptDoubtful(peer, certificate, signal));
+      await (isProved
+        ? adoption.adoptProved(peer, certificate, emit)
+        : adoption.adoptDoubtful(peer, certificate, emit, signal));
       // Somebody may have suspended it meanwhile.
       return { peer: await this.#options.directory.getActive(peer), because: "their-key" };
     }
@@ -196,27 +200,27 @@ export class PeerClient {
 
   /** One request and its answer. */
   async #attempt(attempt: Attempt): Promise<Answer> {
-    const { peer, profile = profileToCall(peer), signer, method, request, signal } = attempt;
+    const { peer, profile = profileToCall(peer), signer, method, request, signal, emit } = attempt;
     const { clock, directory, keys, self, random } = this.#options;
     const sentAt = clock.now();
     const recipient = directory.certificateOf(peer);
     this.#checkExpiry(peer, recipient);
-    directory.noteKeyUse(peer, recipient);
+    directory.noteKeyUse(peer, recipient, emit);
     const sealing = { sender: self, key: signer, recipient, timestamp: new Date(sentAt), random };
     if (profile === "mnet") {
       const body = await keys.work(sealingMessage(request, sealing));
-      const response = await this.#post(peer, body, signal);
+      const response = await this.#post(peer, body, { signal, emit });
       const receivedAt = clock.now();
-      const message = await this.#open(peer, method, response, recipient);
-      const value = await this.#read(peer, method, message, { sentAt, receivedAt });
+      const message = await this.#open(peer, method, response, recipient, emit);
+      const value = await this.#read(peer, method, message, { sentAt, receivedAt, emit });
       return { value, bytesIn: response.body.length, bytesOut: body.length };
     }
     const { body, messageId } = sealSecure(request, { ...sealing, profile, to: peer.wwwroot });
-    const response = await this.#post(peer, body, signal);
+    const response = await this.#post(peer, body, { signal, emit });
     const receivedAt = clock.now();
-    const message = await this.#openSecure(peer, method, response, recipient, messageId);
-    const proved = await this.#options.proofs.prove(peer, message.profile);
-    const value = await this.#read(proved, method, message, { sentAt, receivedAt });
+    const message = await this.#openSecure(peer, method, response, recipient, messageId, emit);
+    const proved = await this.#options.proofs.prove(peer, message.profile, emit);
+    const value = await this.#read(proved, method, message, { sentAt, receivedAt, emit });
     return { value, bytesIn: response.body.length, bytesOut: body.length, profile: message.profile };
   }
 
@@ -229,9 +233,9 @@ export class PeerClient {
     });
   }
 
-  #post(peer: PeerRecord, body: Uint8Array, signal: AbortSignal | undefined): Promise<TransportResponse> {
+  #post(peer: PeerRecord, body: Uint8Array, { signal, emit }: CallScope): Promise<TransportResponse> {
     const { http, directory, limits } = this.#options;
-    return http.exchange(directory.routeTo(peer), {
+    return http.exchange(directory.routeTo(peer, emit), {
       method: "POST",
       url: rpcUrl(peer.wwwroot, peer.application),
       body,
@@ -247,6 +251,7 @@ export class PeerClient {
     method: string,
     response: TransportResponse,
     certificate: Certificate,
+    emit: Emit,
   ): Promise<VerifiedMessage> {
     const call = { peer: peer.wwwroot, method };
     const envelope = isLarge(response.body) ? await this.#readLarge(response, peer) : this.#readOuter(response, peer);
@@ -265,7 +270,7 @@ export class PeerClient {
     }
     this.#requireSender(content.message, peer);
     const message = this.#verify(envelope.message, decrypted, content.message, certificate, peer, method);
-    await replay.take(peer, message, keys.forgottenAt(openedWith.certificate));
+    await replay.take(peer, message, keys.forgottenAt(openedWith.certificate), emit);
     return message;
   }
 
@@ -276,6 +281,7 @@ export class PeerClient {
     response: TransportResponse,
     certificate: Certificate,
     inReplyTo: string,
+    emit: Emit,
   ): Promise<SecureMessage> {
     const { self, keys, replay, limits } = this.#options;
     if (!isSecure(response.body)) {
@@ -291,7 +297,7 @@ export class PeerClient {
     this.#requireSender(envelope, peer);
     const { decrypted } = await keys.decryptSecure(envelope, peer);
     const message = SecureMessage.verify(decrypted, certificate, { self, inReplyTo });
-    await replay.take(peer, message, keys.forgottenAt(decrypted.openedWith.certificate));
+    await replay.take(peer, message, keys.forgottenAt(decrypted.openedWith.certificate), emit);
     return message;
   }
 
@@ -300,10 +306,10 @@ export class PeerClient {
     peer: PeerRecord,
     method: string,
     message: AuthenticMessage,
-    { sentAt, receivedAt }: { readonly sentAt: number; readonly receivedAt: number },
+    { sentAt, receivedAt, emit }: { readonly sentAt: number; readonly receivedAt: number; readonly emit: Emit },
   ): Promise<XmlRpcValue> {
     const { limits, directory } = this.#options;
-    this.#checkClock(message, peer, sentAt, receivedAt);
+    this.#checkClock(message, peer, (sentAt + receivedAt) / 2, emit);
     const document = await decodeResponseInTurns(message.document, { limits });
     directory.noteContact(peer, document.kind === "result" ? document.dialect : undefined);
     if (document.kind === "fault") throw this.#refusal(document, peer, { peer: peer.wwwroot, method });
@@ -425,11 +431,11 @@ export class PeerClient {
    * Ahead is refused as a Moodle does; behind is only worth knowing where nobody signed the time, unless the peer is
    * configured otherwise (SEC-035).
    */
-  #checkClock(message: AuthenticMessage, peer: PeerRecord, sentAt: number, receivedAt: number): void {
+  #checkClock(message: AuthenticMessage, peer: PeerRecord, answeredAt: number, emit: Emit): void {
     const tolerance = peer.settings.driftToleranceMs ?? DEFAULT_DRIFT_TOLERANCE_MS;
-    const offsetMs = Math.round(message.timestamp.getTime() - (sentAt + receivedAt) / 2);
+    const offsetMs = Math.round(message.timestamp.getTime() - answeredAt);
     if (Math.abs(offsetMs) <= tolerance) return;
-    this.#options.emit({ type: "clock.off", level: "warn", peer: { id: peer.id, wwwroot: peer.wwwroot }, offsetMs });
+    emit({ type: "clock.off", level: "warn", peer: { id: peer.id, wwwroot: peer.wwwroot }, offsetMs });
     if (offsetMs > tolerance) {
       throw new PeerError(
         "MNET_PEER_CLOCK_AHEAD",
@@ -470,6 +476,7 @@ interface Attempt {
   readonly method: string;
   readonly request: Uint8Array;
   readonly signal: AbortSignal | undefined;
+  readonly emit: Emit;
 }
 
 interface Answer {

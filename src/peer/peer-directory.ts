@@ -117,34 +117,34 @@ export class PeerDirectory {
   }
 
   /** How to reach the peer. Each route is for one exchange: a weak one is told of. */
-  routeTo(peer: PeerRecord): Route {
-    return { ...this.routeFor(peer, peer.settings), peer: peer.id };
+  routeTo(peer: PeerRecord, emit?: Emit): Route {
+    return { ...this.routeFor(peer, peer.settings, emit), peer: peer.id };
   }
 
   /** How to reach a site with these settings, whether it is a peer or not. No circuit breaker watches that. */
-  routeFor(site: { readonly wwwroot: Wwwroot; readonly id?: PeerId }, settings: PeerSettings): Route {
+  routeFor(
+    site: { readonly wwwroot: Wwwroot; readonly id?: PeerId },
+    settings: PeerSettings,
+    emit: Emit = this.#emit,
+  ): Route {
     const tls = settings.legacy?.tls ?? "verify";
-    if (tls !== "verify" && site.wwwroot.startsWith("https:")) this.#noteLegacy(site, "tls");
+    if (tls !== "verify" && site.wwwroot.startsWith("https:")) noteLegacy(site, "tls", emit);
     return {
       wwwroot: site.wwwroot,
       tls,
       allowAddresses: settings.allowAddresses ?? [],
       timeoutMs: settings.timeoutMs ?? this.#timeoutMs,
+      emit,
     };
   }
 
   /** A message was sealed to this certificate, or verified with it, or it is pinned: tells of it if its key is small. */
-  noteKeyUse(peer: { readonly wwwroot: Wwwroot; readonly id?: PeerId }, { modulusBits }: Certificate): void {
-    if (modulusBits < GOOD_KEY_BITS) this.#noteLegacy(peer, "smallKeys");
-  }
-
-  #noteLegacy({ id, wwwroot }: { readonly wwwroot: Wwwroot; readonly id?: PeerId }, setting: string): void {
-    this.#emit({
-      type: "legacy.used",
-      level: "warn",
-      setting,
-      ...(id === undefined ? { wwwroot } : { peer: { id, wwwroot } }),
-    });
+  noteKeyUse(
+    peer: { readonly wwwroot: Wwwroot; readonly id?: PeerId },
+    { modulusBits }: Certificate,
+    emit: Emit = this.#emit,
+  ): void {
+    if (modulusBits < GOOD_KEY_BITS) noteLegacy(peer, "smallKeys", emit);
   }
 
   /**
@@ -180,4 +180,17 @@ export class PeerDirectory {
       ...(record.lastContactAt !== undefined && { lastContactAt: new Date(record.lastContactAt) }),
     };
   }
+}
+
+function noteLegacy(
+  { id, wwwroot }: { readonly wwwroot: Wwwroot; readonly id?: PeerId },
+  setting: string,
+  emit: Emit,
+): void {
+  emit({
+    type: "legacy.used",
+    level: "warn",
+    setting,
+    ...(id === undefined ? { wwwroot } : { peer: { id, wwwroot } }),
+  });
 }

@@ -298,7 +298,7 @@ export function createPeers(options: PeersOptions): Peers {
     async refresh(ref, { signal } = {}) {
       signal?.throwIfAborted();
       const peer = await directory.getActive(ref);
-      await client.call(peer, "system/listServices", [], signal);
+      await client.call(peer, "system/listServices", [], { signal });
       await negotiation.negotiate(peer, signal);
       const title = await fetchTitle(http, directory.routeFor(peer, peer.settings), signal);
       const { before, record } = await change(ref, (latest) =>
@@ -508,7 +508,7 @@ export function createPeers(options: PeersOptions): Peers {
   async function theirSide(peer: PeerRecord, signal: AbortSignal | undefined): Promise<PeerServices | undefined> {
     if (peer.state !== "active" || !options.enabled) return undefined;
     try {
-      return readServices(await client.call(peer, "system/listServices", [], signal), peer.application);
+      return readServices(await client.call(peer, "system/listServices", [], { signal }), peer.application);
     } catch (error) {
       // Why it could not be asked is in the event of the failed call.
       if (MnetError.is(error) && !(error instanceof StoreError) && !(error instanceof ConfigError)) return undefined;

@@ -10,18 +10,11 @@ export class ProfileProofs {
   readonly #store: PeerStore;
   readonly #directory: PeerDirectory;
   readonly #clock: Clock;
-  readonly #emit: Emit;
 
-  constructor(options: {
-    readonly store: PeerStore;
-    readonly directory: PeerDirectory;
-    readonly clock: Clock;
-    readonly emit: Emit;
-  }) {
+  constructor(options: { readonly store: PeerStore; readonly directory: PeerDirectory; readonly clock: Clock }) {
     this.#store = options.store;
     this.#directory = options.directory;
     this.#clock = options.clock;
-    this.#emit = options.emit;
   }
 
   /**
@@ -32,14 +25,14 @@ export class ProfileProofs {
    *
    * @returns the peer as it is now.
    */
-  async prove(peer: PeerRecord, proved: SecureProfileName): Promise<PeerRecord> {
+  async prove(peer: PeerRecord, proved: SecureProfileName, emit: Emit): Promise<PeerRecord> {
     // Who fixed a profile wants no other; a proof in spite of it would be in the way when that is taken back.
     if (peer.profile?.proved === proved || peer.settings.profile === "mnet" || peer.state !== "active") return peer;
     const { id, wwwroot } = peer;
     const provedAt = this.#clock.now();
     const changed = await this.#change(peer, ({ profile }) => profile?.proved !== proved && { proved, provedAt });
     if (changed.profile?.provedAt === provedAt) {
-      this.#emit({ type: "peer.profile", level: "info", peer: { id, wwwroot }, profile: proved });
+      emit({ type: "peer.profile", level: "info", peer: { id, wwwroot }, profile: proved });
     }
     return changed;
   }

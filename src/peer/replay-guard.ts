@@ -15,12 +15,10 @@ const MAXIMUM_ENTRIES = 1_000_000;
 export class ReplayGuard {
   readonly #store: ReplayStore;
   readonly #clock: Clock;
-  readonly #emit: Emit;
 
-  constructor(options: { readonly store: ReplayStore; readonly clock: Clock; readonly emit: Emit }) {
+  constructor(options: { readonly store: ReplayStore; readonly clock: Clock }) {
     this.#store = options.store;
     this.#clock = options.clock;
-    this.#emit = options.emit;
   }
 
   /**
@@ -29,15 +27,15 @@ export class ReplayGuard {
    *
    * @param until when our key that opens the message goes out of use: nothing that was sealed for it is taken after that.
    */
-  async take(peer: PeerRecord, message: AuthenticMessage, until: Date): Promise<void> {
+  async take(peer: PeerRecord, message: AuthenticMessage, until: Date, emit: Emit): Promise<void> {
     const now = this.#clock.now();
     const limits = { until: until.getTime(), maxEntries: MAXIMUM_ENTRIES };
     const { seen, evicted } = await this.#store.remember(peer.id, message.replayKey, limits, now);
     const reference = { id: peer.id, wwwroot: peer.wwwroot };
-    if (evicted > 0) this.#emit({ type: "replay.evicted", level: "warn", peer: reference, entries: evicted });
+    if (evicted > 0) emit({ type: "replay.evicted", level: "warn", peer: reference, entries: evicted });
     if (seen === "first") return;
     // The log gets the refusal of the request, or the failure of the call: one entry for what happened once (SEC-090).
-    this.#emit({ type: "replay.refused", level: "debug", peer: reference });
+    emit({ type: "replay.refused", level: "debug", peer: reference });
     throw new EnvelopeError("MNET_ENVELOPE_REPLAYED", `A message of ${peer.wwwroot} came a second time.`, {
       peer: peer.wwwroot,
     });

@@ -4,6 +4,7 @@ import type { Background } from "../core/background.ts";
 import type { Clock } from "../core/clock.ts";
 import { ConfigError, KeyError, MnetError, StoreError } from "../core/errors.ts";
 import type { Emit } from "../core/events.ts";
+import type { Attending } from "../core/exchange.ts";
 import type { Fingerprint, PeerId, Wwwroot } from "../core/ids.ts";
 import type { Limits } from "../core/limits.ts";
 import type { ApplicationName } from "../core/peer-snapshot.ts";
@@ -103,13 +104,13 @@ export class SelfRegistration {
    *
    * @param address where it came from, for the budget.
    */
-  offer([wwwroot, certificate, application]: readonly XmlRpcValue[], address = ""): void {
+  offer([wwwroot, certificate, application]: readonly XmlRpcValue[], address: string, emit: Emit): void {
     if (typeof wwwroot !== "string" || typeof certificate !== "string") return;
     if (certificate.length > MAXIMUM_CERTIFICATE_LENGTH) return;
     if (this.#waiting >= MAXIMUM_WAITING || !this.#budget.take(address)) return;
     this.#waiting += 1;
     // One after the other, so that the number of pending peers is right when the next is judged.
-    const registration = this.#line.then(() => this.#register(wwwroot, certificate, application));
+    const registration = this.#line.then(() => this.#register(wwwroot, certificate, application, emit));
     this.#line = registration
       .catch(() => undefined)
       .finally(() => {
@@ -119,21 +120,21 @@ export class SelfRegistration {
   }
 
   /** A message of a pending peer was verified. */
-  noteSigned(peer: PeerRecord): void {
+  noteSigned(peer: PeerRecord, emit: Emit): void {
     const progress = this.#progressOf(peer);
     const { fingerprint } = this.#options.directory.certificateOf(peer);
     progress.signedWith = fingerprint;
     if (progress.shown?.fingerprint === fingerprint && this.#now - progress.shown.at <= SHOWN_FOR_MS) {
-      this.#inBackground(peer, (signal) => this.#activate(peer, fingerprint, signal));
+      this.#inBackground(peer, (signal) => this.#activate(peer, fingerprint, { signal, emit }));
     } else {
-      this.recheck(peer);
+      this.recheck(peer, emit);
     }
   }
 
   /** A message of a pending peer could not be verified, or its key is in doubt: looks what its wwwroot shows, if it is time. */
-  recheck(peer: PeerRecord): void {
+  recheck(peer: PeerRecord, emit: Emit): void {
     if (this.#isCool(peer) && this.#running.size < MAXIMUM_PROOFS) {
-      this.#inBackground(peer, (signal) => this.#prove(peer, false, signal));
+      this.#inBackground(peer, (signal) => this.#prove(peer, false, { signal, emit }));
     } else {
       // Then the next maintenance, as soon as it may.
       this.#progressOf(peer).nextAt = this.#now;
@@ -167,7 +168,7 @@ export class SelfRegistration {
       for (let peer = due.shift(); peer && !controller.signal.aborted; peer = due.shift()) {
         const next = peer;
         const attempt =
-          this.#running.get(next.id) ?? this.#once(next, () => this.#prove(next, true, controller.signal));
+          this.#running.get(next.id) ?? this.#once(next, () => this.#prove(next, true, { signal: controller.signal }));
         // Whatever is wrong with one, the others get their turn.
         await attempt.catch((error: unknown) => failures.push(error));
       }
@@ -189,8 +190,8 @@ export class SelfRegistration {
 
   // ── Registration ──────────────────────────────────────────────────────────
 
-  async #register(url: string, pem: string, hint: XmlRpcValue | undefined): Promise<void> {
-    const { self, store, defaults, emit } = this.#options;
+  async #register(url: string, pem: string, hint: XmlRpcValue | undefined, emit: Emit): Promise<void> {
+    const { self, store, defaults } = this.#options;
     // Reading a certificate takes a while; whoever is served at this moment comes first.
     await setImmediate();
     if (this.#ending.signal.aborted) return;
@@ -298,8 +299,9 @@ export class SelfRegistration {
   }
 
   /** One attempt: what its wwwroot shows and, with `probe`, a signed call. */
-  async #prove({ id }: PeerRecord, probe: boolean, signal: AbortSignal): Promise<void> {
+  async #prove({ id }: PeerRecord, probe: boolean, exchange: Attending): Promise<void> {
     const { directory, client } = this.#options;
+    const { signal } = exchange;
     const found = await directory.find(id);
     if (found?.state !== "pending") return;
     const progress = this.#progressOf(found);
@@ -309,12 +311,12 @@ export class SelfRegistration {
       progress.attempts += 1;
     }
     try {
-      const shown = await this.#ask(found, signal);
+      const shown = await this.#ask(found, exchange);
       const { fingerprint } = shown.certificate;
-      const peer = await this.#correct(found, shown);
+      const peer = await this.#correct(found, shown, exchange);
       progress.shown = { fingerprint, at: progress.lastAttemptAt };
       if (probe && progress.signedWith !== fingerprint) {
-        await client.call(peer, "system/listServices", [], signal);
+        await client.call(peer, "system/listServices", [], exchange);
         progress.signedWith = fingerprint;
       }
     } catch (error) {
@@ -324,17 +326,17 @@ export class SelfRegistration {
     const { shown, signedWith } = progress;
     // The peer may have called us while we asked.
     if (shown?.at === progress.lastAttemptAt && shown.fingerprint === signedWith) {
-      await this.#activate(found, shown.fingerprint, signal);
+      await this.#activate(found, shown.fingerprint, exchange);
     }
   }
 
   /** Asks the peer's own wwwroot for its certificate, with everything verified: an answer that anybody can give proves nothing. */
-  async #ask(peer: PeerRecord, signal: AbortSignal): Promise<SiteIntroduction> {
+  async #ask(peer: PeerRecord, { signal, emit }: Attending): Promise<SiteIntroduction> {
     const { self, keys, http, limits } = this.#options;
     const { current } = await keys.active(peer);
     const ourselves = { wwwroot: self, certificate: current.certificate.pem };
     const minimumBits = minimumKeyBits(peer.settings);
-    return introduceOurselves(http, this.#routeTo(peer), ourselves, {
+    return introduceOurselves(http, this.#routeTo(peer, emit), ourselves, {
       tryFirst: peer.application,
       minimumBits,
       limits,
@@ -342,15 +344,19 @@ export class SelfRegistration {
     });
   }
 
-  #routeTo(peer: PeerRecord): Route {
+  #routeTo(peer: PeerRecord, emit: Emit | undefined): Route {
     const { legacy: _legacy, ...settings } = peer.settings;
-    const route = this.#options.directory.routeFor(peer, settings);
+    const route = this.#options.directory.routeFor(peer, settings, emit);
     return { ...route, timeoutMs: Math.min(route.timeoutMs, LONGEST_EXCHANGE_MS) };
   }
 
   /** The peer with what its wwwroot shows in place of what a stranger claimed. It stays pending. */
-  async #correct(peer: PeerRecord, { certificate, application }: SiteIntroduction): Promise<PeerRecord> {
-    const { store, directory, emit } = this.#options;
+  async #correct(
+    peer: PeerRecord,
+    { certificate, application }: SiteIntroduction,
+    { emit = this.#options.emit }: Attending,
+  ): Promise<PeerRecord> {
+    const { store, directory } = this.#options;
     const { id, wwwroot } = peer;
     for (;;) {
       const latest = await directory.get(id);
@@ -376,10 +382,14 @@ export class SelfRegistration {
   }
 
   /** Both proofs are there for this key: the peer has the All Hosts services from now on, and its title for a name. */
-  async #activate(peer: PeerRecord, fingerprint: Fingerprint, signal: AbortSignal): Promise<void> {
-    const { store, directory, http, emit } = this.#options;
+  async #activate(
+    peer: PeerRecord,
+    fingerprint: Fingerprint,
+    { signal, emit = this.#options.emit }: Attending,
+  ): Promise<void> {
+    const { store, directory, http } = this.#options;
     const { id, wwwroot } = peer;
-    const title = await fetchTitle(http, this.#routeTo(peer), signal);
+    const title = await fetchTitle(http, this.#routeTo(peer, emit), signal);
     for (;;) {
       const latest = await directory.find(id);
       if (latest?.state !== "pending" || latest.wwwroot !== wwwroot) return;

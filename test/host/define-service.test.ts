@@ -29,6 +29,7 @@ const search = entryOf(library.methods.search);
 const ping = entryOf(library.methods.ping);
 const there = "https://college.example.edu" as Wwwroot;
 const call = { method: "library/ping" } as IncomingCall;
+const emit = (): void => undefined;
 
 function thrownBy(step: () => unknown): unknown {
   try {
@@ -449,8 +450,8 @@ describe("an implementation", () => {
     });
     expect(served.name).toBe("library");
     const method = methodsOf(served).get("library/search");
-    await expect(method?.invoke?.({ words: "x" }, call)).resolves.toEqual([{ isbn: "x", copies: 1 }]);
-    expect(methodsOf(served).get("library/ping")?.invoke?.({}, call)).toBe("library/ping");
+    await expect(method?.invoke?.({ words: "x" }, call, emit)).resolves.toEqual([{ isbn: "x", copies: 1 }]);
+    expect(methodsOf(served).get("library/ping")?.invoke?.({}, call, emit)).toBe("library/ping");
     expect(method?.signature).toEqual(search.signature);
     expect([...methodsOf(library).values()].some((each) => each.invoke !== undefined)).toBe(false);
   });
@@ -466,14 +467,14 @@ describe("an implementation", () => {
         return this.#answer;
       }
     }
-    expect(methodsOf(library.implement(new Library())).get("library/ping")?.invoke?.({}, call)).toBe("pong");
+    expect(methodsOf(library.implement(new Library())).get("library/ping")?.invoke?.({}, call, emit)).toBe("pong");
   });
 
   it("does not change when the handlers' object does", () => {
     const changing: { search: () => []; ping: () => string } = { search: () => [], ping: () => "first" };
     const served = library.implement(changing);
     changing.ping = () => "second";
-    expect(methodsOf(served).get("library/ping")?.invoke?.({}, call)).toBe("first");
+    expect(methodsOf(served).get("library/ping")?.invoke?.({}, call, emit)).toBe("first");
   });
 
   it.each([
@@ -492,7 +493,7 @@ describe("an implementation", () => {
     });
     expect(optionOf(() => odd.implement({} as never))).toBe("handlers.constructor");
     const served = methodsOf(odd.implement({ constructor: () => 1, toString: () => 2 }));
-    expect(served.get("odd/constructor")?.invoke?.({}, call)).toBe(1);
+    expect(served.get("odd/constructor")?.invoke?.({}, call, emit)).toBe(1);
     expect(served.get("odd/valueOf")).toBeUndefined();
   });
 });

@@ -22,8 +22,9 @@ const peerNumber = (n: number) => ({ id: n as PeerId, wwwroot: `https://peer${n}
 function setUp({ random = () => 0 }: { readonly random?: () => number } = {}) {
   const clock = fakeClock();
   const events: NewEvent[] = [];
-  const breaker = new CircuitBreaker({ clock, emit: (event) => void events.push(event), random });
-  const enter = (n = 1) => breaker.enter({ peer: peerNumber(n), url: URL_, timeoutMs: 30_000 });
+  const emit = (event: NewEvent): void => void events.push(event);
+  const breaker = new CircuitBreaker({ clock, random });
+  const enter = (n = 1) => breaker.enter({ peer: peerNumber(n), url: URL_, timeoutMs: 30_000, emit });
   const exchange = (outcome: Outcome, n = 1): void => enter(n)(outcome);
   const fail = (times: number, n = 1): void => {
     for (let time = 0; time < times; time += 1) exchange("failed", n);
@@ -40,7 +41,7 @@ function setUp({ random = () => 0 }: { readonly random?: () => number } = {}) {
     const error = await errorOf(() => enter(n));
     return (error as { retryAt?: Date }).retryAt!.getTime() - clock.now();
   };
-  return { clock, events, breaker, enter, exchange, fail, isOpen, retryIn };
+  return { clock, events, emit, breaker, enter, exchange, fail, isOpen, retryIn };
 }
 
 describe("CircuitBreaker", () => {
@@ -160,13 +161,13 @@ describe("CircuitBreaker", () => {
   });
 
   it("a peer that is heard from has its circuit closed, and its row forgotten", async () => {
-    const { breaker, events, fail, isOpen } = setUp();
+    const { breaker, events, emit, fail, isOpen } = setUp();
     fail(5);
-    breaker.heardFrom(peerNumber(1));
+    breaker.heardFrom(peerNumber(1), emit);
     expect(await isOpen()).toBe(false);
     expect(events.map((event) => event.type === "peer.circuit" && event.open)).toEqual([true, false]);
     fail(4);
-    breaker.heardFrom(peerNumber(1));
+    breaker.heardFrom(peerNumber(1), emit);
     fail(4);
     expect([await isOpen(), events.length]).toEqual([false, 2]);
   });
@@ -188,6 +189,7 @@ describe("which exchanges count", () => {
     tls: "verify",
     allowAddresses: [],
     timeoutMs: 1000,
+    emit: () => undefined,
     ...more,
   });
   const status = (code: number): TransportResponse => ({ status: code, headers: {}, body: Buffer.from("x") });
@@ -206,7 +208,7 @@ describe("which exchanges count", () => {
         return answer();
       },
     };
-    const client = new HttpClient(transport, clock, new CircuitBreaker({ clock, emit: () => undefined }));
+    const client = new HttpClient(transport, clock, new CircuitBreaker({ clock }));
     const ask = () => codeOf(() => client.exchange(route(more), { method: "POST", url: new URL(URL_), maxBytes: 100 }));
     for (let n = 0; n < 5; n += 1) await ask();
     const last = await ask();
@@ -243,7 +245,7 @@ describe("which exchanges count", () => {
     const client = new HttpClient(
       { exchange: failing("MNET_TRANSPORT_UNREACHABLE") },
       clock,
-      new CircuitBreaker({ clock, emit: () => undefined }),
+      new CircuitBreaker({ clock }),
     );
     for (let n = 0; n < 20; n += 1) {
       const code = await codeOf(() => client.exchange(stranger, { method: "GET", url: new URL(URL_), maxBytes: 100 }));
@@ -259,7 +261,7 @@ describe("which exchanges count", () => {
           new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error))),
       },
       clock,
-      new CircuitBreaker({ clock, emit: () => undefined }),
+      new CircuitBreaker({ clock }),
     );
     const ask = (signal?: AbortSignal) =>
       client.exchange(route(), { method: "GET", url: new URL(URL_), maxBytes: 9, signal });

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import type { NewEvent } from "../../src/core/events.ts";
+import type { Emit, NewEvent } from "../../src/core/events.ts";
 import type { PeerId } from "../../src/core/ids.ts";
 import type { VerifiedMessage } from "../../src/envelope/verified-message.ts";
 import type { PeerRecord } from "../../src/peer/peer-store.ts";
@@ -20,15 +20,18 @@ interface Guarded {
   readonly guard: ReplayGuard;
   readonly clock: FakeClock;
   readonly events: NewEvent[];
+  readonly emit: Emit;
   /** Takes it for a key that is good for another hour. */
   readonly take: (n: number, peer?: PeerRecord) => Promise<string>;
 }
 function guarded(store: ReplayStore = memoryStore().replay): Guarded {
   const clock = fakeClock();
   const events: NewEvent[] = [];
-  const guard = new ReplayGuard({ store, clock, emit: (event) => void events.push(event) });
+  const emit: Emit = (event) => void events.push(event);
+  const guard = new ReplayGuard({ store, clock });
   const until = new Date(clock.now() + 3_600_000);
-  return { guard, clock, events, take: (n, peer = alice) => codeOf(() => guard.take(peer, message(n), until)) };
+  const take: Guarded["take"] = (n, peer = alice) => codeOf(() => guard.take(peer, message(n), until, emit));
+  return { guard, clock, events, emit, take };
 }
 
 describe("SEC-033 a message is taken once", () => {
@@ -64,13 +67,14 @@ describe("SEC-033 a message is taken once", () => {
   it("not where the store cannot tell: the call fails", async () => {
     const failure = new Error("The store is away.");
     const away: ReplayStore = { ...memoryStore().replay, remember: () => Promise.reject(failure) };
-    await expect(guarded(away).guard.take(alice, message(1), new Date(1))).rejects.toBe(failure);
+    await expect(guarded(away).guard.take(alice, message(1), new Date(1), () => undefined)).rejects.toBe(failure);
   });
 
   it("in memory that is bounded: of a million and one messages the oldest is forgotten, with an event", async () => {
-    const { guard, take, events, clock } = guarded();
+    const { guard, take, events, emit, clock } = guarded();
     const until = new Date(clock.now() + 3_600_000);
-    const candidate = (n: number): Promise<void> => guard.take(alice, withKey(n.toString(36).padStart(64, "0")), until);
+    const candidate = (n: number): Promise<void> =>
+      guard.take(alice, withKey(n.toString(36).padStart(64, "0")), until, emit);
     // Whoever can sign can make any number; others cannot make one.
     for (let n = 0; n < 1_000_000; n += 1) await candidate(n);
     expect(await take(-1, bob)).toBe("accepted");

@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { systemClock } from "../../src/core/clock.ts";
 import type { Wwwroot } from "../../src/core/ids.ts";
-import { HttpClient } from "../../src/peer/http-exchange.ts";
+import { HttpClient, type Route } from "../../src/peer/http-exchange.ts";
 import { HttpTransport } from "../../src/transport/http-transport.ts";
 import type { TransportRequest, TransportResponse } from "../../src/transport/transport.ts";
 import { codeOf, errorOf } from "../support/code-of.ts";
@@ -16,6 +16,14 @@ import { freePort, httpSite } from "../support/http-site.ts";
 
 const realLookup = dns.lookup;
 const LOOPBACK = ["127.0.0.0/8"];
+
+const routeTo = (origin: string, timeoutMs: number): Route => ({
+  wwwroot: origin as Wwwroot,
+  tls: "verify",
+  allowAddresses: [],
+  timeoutMs,
+  emit: () => undefined,
+});
 
 /** One exchange over a transport of its own. */
 async function exchange(
@@ -93,7 +101,7 @@ describe("an exchange", () => {
     });
     expect((await exchange(`${site.origin}/rpc`)).status).toBe(302);
     const client = new HttpClient(new HttpTransport({ allowAddresses: LOOPBACK }), systemClock);
-    const route = { wwwroot: site.origin as Wwwroot, tls: "verify", allowAddresses: [], timeoutMs: 5000 } as const;
+    const route = routeTo(site.origin, 5000);
     for (const method of ["GET", "POST"] as const) {
       const outcome = errorOf(() =>
         client.exchange(route, { method, url: new URL(`${site.origin}/rpc`), maxBytes: 100 }),
@@ -193,7 +201,7 @@ describe("failures", () => {
       if (req.url === "/body") res.writeHead(200).write("x");
     });
     const client = new HttpClient(new HttpTransport({ allowAddresses: LOOPBACK }), systemClock);
-    const route = { wwwroot: site.origin as Wwwroot, tls: "verify", allowAddresses: [], timeoutMs: 60 } as const;
+    const route = routeTo(site.origin, 60);
     for (const path of ["/head", "/body"]) {
       const started = performance.now();
       const outcome = errorOf(() =>

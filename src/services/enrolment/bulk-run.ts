@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { MnetError, PeerError } from "../../core/errors.ts";
+import type { Exchange } from "../../core/exchange.ts";
 import type { Peer } from "../../core/peer-snapshot.ts";
 import type { Site } from "../../host/site.ts";
 import { callEnrol, callUnenrol, type Change } from "./calls.ts";
@@ -115,11 +116,11 @@ export class BulkRun {
       await this.#claim?.check();
       let change: Change | undefined;
       try {
-        const isChange = await this.#parts.site.run(async (signal) => {
+        const isChange = await this.#parts.site.run(async (exchange) => {
           if (!peer) throw unknownPeer(given);
-          const courseId = await this.known.courseId(given.course, peer, signal);
+          const courseId = await this.known.courseId(given.course, peer, exchange);
           change = { peer, courseId, username: this.#parts.people.nameOf(given.person, peer) };
-          return this.#change(given, change, signal);
+          return this.#change(given, change, exchange);
         });
         if (peer) this.#patience.answered(peer.id);
         return { change, result: isChange ? "done" : "no-change" };
@@ -133,16 +134,16 @@ export class BulkRun {
   }
 
   /** Resolves with `false` if it is so already. */
-  async #change({ action, person }: BulkRow, change: Change, signal: AbortSignal): Promise<boolean> {
+  async #change({ action, person }: BulkRow, change: Change, exchange: Exchange): Promise<boolean> {
     const { site, people } = this.#parts;
     // Whoever cannot be enrolled is a mistake in the row, whether she is there or not.
     const columns = action === "enrol" ? await people.columnsOf(person, change.peer) : undefined;
-    const methods = await this.known.methodsOf(change, signal);
+    const methods = await this.known.methodsOf(change, exchange);
     // Who is in a course by other means need not be enrolled, and cannot be unenrolled (spec 10.4).
     if (methods && (columns ? methods.size > 0 : !methods.has("mnet"))) return false;
     if (this.#options.dryRun === true) return true;
     try {
-      await (columns ? callEnrol(site, change, columns, signal) : callUnenrol(site, change, signal));
+      await (columns ? callEnrol(site, change, columns, exchange) : callUnenrol(site, change, exchange));
     } catch (error) {
       if (MnetError.is(error) && error.code === "MNET_REMOTE_FAULT" && COURSE_GONE.has(error.faultCode)) {
         this.known.gone(change);

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { ConfigError } from "../../core/errors.ts";
 import type { Peer } from "../../core/peer-snapshot.ts";
-import { implementMethod, type Method } from "../../host/method.ts";
+import { implementMethod, serveMethod, type Method } from "../../host/method.ts";
 import { createService, type MethodEntry, type Service } from "../../host/service.ts";
 import type { Attachment, Site } from "../../host/site.ts";
 import type { Accounts } from "../../plug-ins/account.ts";
@@ -94,15 +94,11 @@ function servedMethods(site: Site, plugIns: PublisherPlugIns): readonly MethodEn
   const { availableCourses, userEnrolments, enrolUser, unenrolUser, courseEnrolments } = ENROLMENT_METHODS;
   return [
     implementMethod(availableCourses, (_params, call) => publisher.availableCourses(call)),
-    implementMethod(userEnrolments, () => []),
-    implementMethod(enrolUser, (params, call) => {
-      const { userdata, courseid } = params as ParamsOf<typeof enrolUser>;
-      return publisher.enrolUser(userdata, courseid, call);
-    }),
-    implementMethod(unenrolUser, (params, call) => {
-      const { username, courseid } = params as ParamsOf<typeof unenrolUser>;
-      return publisher.unenrolUser(username, courseid, call);
-    }),
+    serveMethod(userEnrolments, () => []),
+    serveMethod(enrolUser, ({ userdata, courseid }, call, emit) => publisher.enrolUser(userdata, courseid, call, emit)),
+    serveMethod(unenrolUser, ({ username, courseid }, call, emit) =>
+      publisher.unenrolUser(username, courseid, call, emit),
+    ),
     implementMethod(courseEnrolments, (params, call) => {
       const { courseid, roles = [] } = params as ParamsOf<typeof courseEnrolments>;
       return publisher.courseEnrolments(courseid, roles, call);

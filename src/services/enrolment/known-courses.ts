@@ -1,3 +1,4 @@
+import type { Exchange } from "../../core/exchange.ts";
 import type { PeerId, Wwwroot } from "../../core/ids.ts";
 import type { Peer } from "../../core/peer-snapshot.ts";
 import type { Site } from "../../host/site.ts";
@@ -51,14 +52,14 @@ export class KnownCourses {
   }
 
   /** Id of the course that a row names. Throws `MNET_ENROLMENT_COURSE_UNKNOWN`, and what asking the peer throws. */
-  async courseId(course: BulkRow["course"], peer: Peer, signal: AbortSignal): Promise<number> {
+  async courseId(course: BulkRow["course"], peer: Peer, exchange: Exchange): Promise<number> {
     const named = "id" in course ? String(course.id) : course.course;
-    let list = this.#lists.get(peer.id) ?? this.#load(peer, this.#belief.coursesMaxAgeMs, signal);
+    let list = this.#lists.get(peer.id) ?? this.#load(peer, this.#belief.coursesMaxAgeMs, exchange);
     let found = coursesNamed(await list.courses, named);
     if (found.length === 0 && !list.isOfThisRun) {
       // What is kept may be older than the course.
       const other = this.#lists.get(peer.id);
-      list = other?.isOfThisRun === true ? other : this.#load(peer, 0, signal);
+      list = other?.isOfThisRun === true ? other : this.#load(peer, 0, exchange);
       found = coursesNamed(await list.courses, named);
     }
     const [only, ...others] = found;
@@ -71,9 +72,9 @@ export class KnownCourses {
    * By which methods somebody is in a course. `undefined`: the peer does not tell; it does what is right with somebody who
    * is enrolled twice (SEC-036). Throws what asking the peer throws, if that may pass.
    */
-  async methodsOf({ peer, courseId, username }: Change, signal: AbortSignal): Promise<ReadonlySet<string> | undefined> {
+  async methodsOf({ peer, courseId, username }: Change, exchange: Exchange): Promise<ReadonlySet<string> | undefined> {
     const key = keyOf(peer, courseId);
-    const members = await remembered(this.#members, key, () => this.#membersOf(peer, courseId, signal));
+    const members = await remembered(this.#members, key, () => this.#membersOf(peer, courseId, exchange));
     return members && (members.get(username) ?? new Set());
   }
 
@@ -99,11 +100,11 @@ export class KnownCourses {
     if (list) this.#lists.set(peer.id, { ...list, isOfThisRun: false, courses: withoutCourse(list.courses, courseId) });
   }
 
-  async #membersOf(peer: Peer, courseId: number, signal: AbortSignal): Promise<Members | undefined> {
+  async #membersOf(peer: Peer, courseId: number, exchange: Exchange): Promise<Members | undefined> {
     const members: Members = new Map();
     try {
       const maxAgeMs = this.#site.clock.now() - this.#belief.membersSince + 1;
-      const { rows, fetchedAt } = await this.#remote.members(peer, courseId, maxAgeMs, signal);
+      const { rows, fetchedAt } = await this.#remote.members(peer, courseId, maxAgeMs, exchange);
       for (const { username, method } of rows) {
         members.set(username, (members.get(username) ?? new Set()).add(method));
       }
@@ -119,8 +120,8 @@ export class KnownCourses {
     }
   }
 
-  #load(peer: Peer, maxAgeMs: number, signal: AbortSignal): CourseList {
-    const list = { courses: this.#remote.list(peer, maxAgeMs, signal), isOfThisRun: maxAgeMs === 0 };
+  #load(peer: Peer, maxAgeMs: number, exchange: Exchange): CourseList {
+    const list = { courses: this.#remote.list(peer, maxAgeMs, exchange), isOfThisRun: maxAgeMs === 0 };
     this.#lists.set(peer.id, list);
     // Whoever comes next tries again.
     list.courses.catch(() => this.#lists.get(peer.id) === list && this.#lists.delete(peer.id));

@@ -1,4 +1,5 @@
 import { Serial } from "../../core/serial.ts";
+import type { Emit } from "../../core/events.ts";
 import type { PeerId } from "../../core/ids.ts";
 import { referenceTo, type Peer } from "../../core/peer-snapshot.ts";
 import { mnetFault, type Fault } from "../../host/fault.ts";
@@ -37,6 +38,7 @@ interface Request {
   readonly method: string;
   readonly courseId: number;
   readonly username: string;
+  readonly emit: Emit;
 }
 
 /** Answers peers whose users are to be enrolled here (spec 10.2). Whom they may enrol where is decided here; plug-ins only read and write. */
@@ -61,10 +63,10 @@ export class Publisher {
    * `true`, or a fault; enrolled already is `true` (MNET-124). Course and quota are looked at before an account is made
    * (H-35).
    */
-  async enrolUser(user: XmlRpcStruct, courseId: number, { peer, method }: IncomingCall): Promise<true> {
+  async enrolUser(user: XmlRpcStruct, courseId: number, { peer, method }: IncomingCall, emit: Emit): Promise<true> {
     const given = user["username"];
     const username = typeof given === "string" || typeof given === "number" ? String(given) : "";
-    const request = { peer, method, courseId, username };
+    const request = { peer, method, courseId, username, emit };
     if (username.trim() === "") throw this.#refused(request, FAULTS.emptyUsername);
     const offer = await this.#offer(request);
     await this.#byPeer.run(peer.id, async () => {
@@ -82,8 +84,8 @@ export class Publisher {
   }
 
   /** `true`, also if there was nothing to undo, or a fault. Only what MNet made is undone (MNET-125). */
-  async unenrolUser(username: string, courseId: number, { peer, method }: IncomingCall): Promise<true> {
-    const request = { peer, method, courseId, username };
+  async unenrolUser(username: string, courseId: number, { peer, method }: IncomingCall, emit: Emit): Promise<true> {
+    const request = { peer, method, courseId, username, emit };
     const account = username === "" ? undefined : await this.#ofPeer(peer, username);
     if (!account) throw this.#refused(request, FAULTS.userNotFound);
     const offer = await this.#offer(request);
@@ -155,21 +157,21 @@ export class Publisher {
     try {
       return await work();
     } catch (error) {
-      const { peer, method } = request;
-      this.#site.emit({ type: "handler.failed", level: "error", peer: referenceTo(peer), method, error });
+      const { peer, method, emit } = request;
+      emit({ type: "handler.failed", level: "error", peer: referenceTo(peer), method, error });
       throw this.#refused(request, fault);
     }
   }
 
-  #refused({ peer, courseId, username }: Request, fault: Fault): Fault {
+  #refused({ peer, courseId, username, emit }: Request, fault: Fault): Fault {
     const what = { side: "here", courseId, username: username.slice(0, 255), faultCode: fault.faultCode } as const;
-    this.#site.emit({ type: "enrolment.refused", level: "warn", peer: referenceTo(peer), ...what });
+    emit({ type: "enrolment.refused", level: "warn", peer: referenceTo(peer), ...what });
     return fault;
   }
 
-  #changed({ peer, courseId, username }: Request, change: "enrolled" | "unenrolled"): void {
+  #changed({ peer, courseId, username, emit }: Request, change: "enrolled" | "unenrolled"): void {
     const what = { side: "here", courseId, username, change } as const;
-    this.#site.emit({ type: "enrolment.changed", level: "info", peer: referenceTo(peer), ...what });
+    emit({ type: "enrolment.changed", level: "info", peer: referenceTo(peer), ...what });
   }
 }
 

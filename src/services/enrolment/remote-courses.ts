@@ -1,5 +1,6 @@
 import type { PeerId } from "../../core/ids.ts";
 import { EnrolmentError } from "../../core/errors.ts";
+import type { Exchange } from "../../core/exchange.ts";
 import { neutralText } from "../../core/neutral-text.ts";
 import type { Peer } from "../../core/peer-snapshot.ts";
 import type { Site } from "../../host/site.ts";
@@ -29,22 +30,22 @@ export class RemoteCourses {
   }
 
   /** All courses of a peer that are not older than `maxAgeMs`; with `Infinity` whatever is there. */
-  async list(peer: Peer, maxAgeMs: number, signal: AbortSignal): Promise<readonly RemoteCourse[]> {
+  async list(peer: Peer, maxAgeMs: number, exchange: Exchange): Promise<readonly RemoteCourse[]> {
     const { remoteCourses } = this.#site.store;
     const cached = await remoteCourses.courses(peer.id);
     const { courses, fetchedAt } = this.#isFresh(cached.fetchedAt, maxAgeMs)
       ? cached
-      : await this.#fetchCourses(peer, signal);
+      : await this.#fetchCourses(peer, exchange);
     return courses.map((course) => remoteCourse(peer, course, fetchedAt ?? 0)).sort(bySortOrder(courses));
   }
 
   /** A course that must be on the peer's list; the peer is asked once more before it is called unknown. */
-  async require(peer: Peer, id: number, maxAgeMs: number, signal: AbortSignal): Promise<void> {
+  async require(peer: Peer, id: number, maxAgeMs: number, exchange: Exchange): Promise<void> {
     const { remoteCourses } = this.#site.store;
     const { courses, fetchedAt } = await remoteCourses.courses(peer.id);
     if (this.#isFresh(fetchedAt, maxAgeMs) && courses.some((course) => course.id === id)) return;
     if (maxAgeMs !== Infinity) {
-      const fetched = await this.#fetchCourses(peer, signal);
+      const fetched = await this.#fetchCourses(peer, exchange);
       if (fetched.courses.some((course) => course.id === id)) return;
     }
     throw unknownCourse(peer, String(id));
@@ -55,9 +56,9 @@ export class RemoteCourses {
     peer: Peer,
     course: number,
     maxAgeMs: number,
-    signal: AbortSignal,
+    exchange: Exchange,
   ): Promise<readonly RemoteEnrolmentEntry[]> {
-    const { rows } = await this.members(peer, course, maxAgeMs, signal);
+    const { rows } = await this.members(peer, course, maxAgeMs, exchange);
     return (await this.#known(peer, rows)).map(({ changedAt, ...row }) => ({
       ...row,
       ...(changedAt !== undefined && { changedAt: new Date(changedAt) }),
@@ -69,10 +70,10 @@ export class RemoteCourses {
     peer: Peer,
     course: number,
     maxAgeMs: number,
-    signal: AbortSignal,
+    exchange: Exchange,
   ): Promise<{ readonly rows: readonly CachedEnrolment[]; readonly fetchedAt: number | undefined }> {
     const cached = await this.#site.store.remoteCourses.enrolments(peer.id, course);
-    return this.#isFresh(cached.fetchedAt, maxAgeMs) ? cached : this.#fetchEnrolments(peer, course, signal);
+    return this.#isFresh(cached.fetchedAt, maxAgeMs) ? cached : this.#fetchEnrolments(peer, course, exchange);
   }
 
   /** After a successful `enrol_user`: a row without role and time, unless there is one that says more (spec 10.4). */
@@ -90,9 +91,9 @@ export class RemoteCourses {
 
   async #fetchCourses(
     peer: Peer,
-    signal: AbortSignal,
+    exchange: Exchange,
   ): Promise<{ readonly courses: readonly CachedCourse[]; readonly fetchedAt: number }> {
-    const answer = await this.#site.call(peer, ENROLMENT_METHODS.availableCourses, {}, signal);
+    const answer = await this.#site.call(peer, ENROLMENT_METHODS.availableCourses, {}, exchange);
     // One that is told twice is the later one, as in a Moodle.
     const byId = new Map(answer.map(({ remoteid: id, ...told }) => [id, { id, fields: keptFields(told) }]));
     const courses = [...byId.values()].sort((a, b) => a.id - b.id);
@@ -104,9 +105,9 @@ export class RemoteCourses {
   async #fetchEnrolments(
     peer: Peer,
     course: number,
-    signal: AbortSignal,
+    exchange: Exchange,
   ): Promise<{ readonly rows: readonly CachedEnrolment[]; readonly fetchedAt: number }> {
-    const answer = await this.#site.call(peer, ENROLMENT_METHODS.courseEnrolments, { courseid: course }, signal);
+    const answer = await this.#site.call(peer, ENROLMENT_METHODS.courseEnrolments, { courseid: course }, exchange);
     const byKey = new Map<string, CachedEnrolment>();
     for (const { username, name = "", enrol = "", timemodified } of answer) {
       if (username === "" || username.length > LONGEST_USERNAME || username === GUEST) continue;

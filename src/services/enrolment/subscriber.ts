@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { ConfigError, EnrolmentError, PeerError } from "../../core/errors.ts";
+import type { Exchange } from "../../core/exchange.ts";
 import type { Peer, PeerRef } from "../../core/peer-snapshot.ts";
 import type { CallOptions } from "../../host/host.ts";
 import type { Site } from "../../host/site.ts";
@@ -54,9 +55,9 @@ export class Subscriber implements RemoteEnrolment {
 
   async coursesOf(ref: PeerRef, options: CacheOptions = {}): Promise<readonly RemoteCourse[]> {
     const maxAgeMs = ageOf(options, this.#options.ages.courses);
-    return this.#site.run(async (signal) => {
+    return this.#site.run(async (exchange) => {
       const peer = await this.#peer(ref, maxAgeMs);
-      return this.#parts.remote.list(peer, maxAgeMs, signal);
+      return this.#parts.remote.list(peer, maxAgeMs, exchange);
     }, options.signal);
   }
 
@@ -65,30 +66,35 @@ export class Subscriber implements RemoteEnrolment {
     options: CacheOptions = {},
   ): Promise<readonly RemoteEnrolmentEntry[]> {
     const maxAgeMs = ageOf(options, this.#options.ages.enrolments);
-    return this.#site.run(async (signal) => {
+    return this.#site.run(async (exchange) => {
       const peer = await this.#peer(ref, maxAgeMs);
-      await this.#parts.remote.require(peer, id, maxAgeMs === Infinity ? Infinity : this.#options.ages.courses, signal);
-      return this.#parts.remote.enrolments(peer, id, maxAgeMs, signal);
+      await this.#parts.remote.require(
+        peer,
+        id,
+        maxAgeMs === Infinity ? Infinity : this.#options.ages.courses,
+        exchange,
+      );
+      return this.#parts.remote.enrolments(peer, id, maxAgeMs, exchange);
     }, options.signal);
   }
 
   async enrol(person: Person, course: RemoteCourseRef, options: CallOptions = {}): Promise<void> {
     const { remote, people } = this.#parts;
-    await this.#site.run(async (signal) => {
-      const peer = await this.#peerOffering(course, signal);
+    await this.#site.run(async (exchange) => {
+      const peer = await this.#peerOffering(course, exchange);
       const columns = await people.columnsOf(person, peer);
       const username = people.nameOf(person, peer);
-      await callEnrol(this.#site, { peer, courseId: course.id, username }, columns, signal);
+      await callEnrol(this.#site, { peer, courseId: course.id, username }, columns, exchange);
       await remote.added(peer.id, course.id, username);
     }, options.signal);
   }
 
   async unenrol(person: Person, course: RemoteCourseRef, options: CallOptions = {}): Promise<void> {
     const { remote, people } = this.#parts;
-    await this.#site.run(async (signal) => {
-      const peer = await this.#peerOffering(course, signal);
+    await this.#site.run(async (exchange) => {
+      const peer = await this.#peerOffering(course, exchange);
       const username = people.nameOf(person, peer);
-      await callUnenrol(this.#site, { peer, courseId: course.id, username }, signal);
+      await callUnenrol(this.#site, { peer, courseId: course.id, username }, exchange);
       await remote.removed(peer.id, course.id, username);
     }, options.signal);
   }
@@ -145,9 +151,9 @@ export class Subscriber implements RemoteEnrolment {
   async *#reconcile(course: RemoteCourseRef, people: Many<Person>, options: BulkOptions): AsyncGenerator<BulkOutcome> {
     const claim = options.dryRun === true ? undefined : await RunClaim.on(this.#site, options.key);
     try {
-      const { peer, rows } = await this.#site.run(async (signal) => {
-        const offering = await this.#peerOffering(course, signal);
-        return { peer: offering, ...(await this.#parts.remote.members(offering, course.id, 0, signal)) };
+      const { peer, rows } = await this.#site.run(async (exchange) => {
+        const offering = await this.#peerOffering(course, exchange);
+        return { peer: offering, ...(await this.#parts.remote.members(offering, course.id, 0, exchange)) };
       }, options.signal);
       const enrolled = rows.filter(({ method }) => method === "mnet").map(({ username }) => username);
       // What was just fetched is what the differences are made of.
@@ -205,9 +211,9 @@ export class Subscriber implements RemoteEnrolment {
   }
 
   /** The peer of a course that is on its list. */
-  async #peerOffering({ peer: ref, id }: RemoteCourseRef, signal: AbortSignal): Promise<Peer> {
+  async #peerOffering({ peer: ref, id }: RemoteCourseRef, exchange: Exchange): Promise<Peer> {
     const peer = await this.#site.peer(ref);
-    await this.#parts.remote.require(peer, id, this.#options.ages.courses, signal);
+    await this.#parts.remote.require(peer, id, this.#options.ages.courses, exchange);
     return peer;
   }
 

@@ -1,4 +1,6 @@
 import { CallError, MnetError, RemoteFault, SsoError } from "../../core/errors.ts";
+import type { Emit } from "../../core/events.ts";
+import type { Exchange } from "../../core/exchange.ts";
 import type { Peer } from "../../core/peer-snapshot.ts";
 import type { Site } from "../../host/site.ts";
 import type { Account, RemoteProfile } from "../../plug-ins/account.ts";
@@ -34,8 +36,8 @@ export class Arrivals {
   }
 
   /** Throws `SsoError`. */
-  async welcome(peer: Peer, token: string, useragent: string, signal: AbortSignal): Promise<Arrival> {
-    const user = await this.#authorise(peer, token, useragent, signal);
+  async welcome(peer: Peer, token: string, useragent: string, exchange: Exchange): Promise<Arrival> {
+    const user = await this.#authorise(peer, token, useragent, exchange);
     const username = this.#usernameOf(peer, user);
     const { importFields, signIn } = await this.#site.settings(peer);
     const profile = importProfile(user, importFields);
@@ -58,17 +60,17 @@ export class Arrivals {
       );
     }
     const arrival = await this.#accountFor(peer, username, profile);
-    if (importFields.includes("picture")) await this.#takePicture(peer, username, user, arrival, signal);
+    if (importFields.includes("picture")) await this.#takePicture(peer, username, user, arrival, exchange);
     if (!arrival.created) this.#tellEnrolments(peer, username, arrival.account);
     return arrival;
   }
 
-  async #authorise(peer: Peer, token: string, useragent: string, signal: AbortSignal): Promise<XmlRpcStruct> {
+  async #authorise(peer: Peer, token: string, useragent: string, exchange: Exchange): Promise<XmlRpcStruct> {
     let user: XmlRpcValue;
     try {
-      user = await this.#site.call(peer, idpMethods.user_authorise, { token, useragent }, signal);
+      user = await this.#site.call(peer, idpMethods.user_authorise, { token, useragent }, exchange);
     } catch (error) {
-      throw signal.aborted ? error : authorisationFailed(peer, error);
+      throw exchange.signal.aborted ? error : authorisationFailed(peer, error);
     }
     if (isStruct(user)) return user;
     throw refusal("MNET_SSO_IDP_FAILED", peer, "there", `${peer.wwwroot} did not say who the user is.`);
@@ -97,21 +99,23 @@ export class Arrivals {
     username: string,
     user: XmlRpcStruct,
     { account, created }: Arrival,
-    signal: AbortSignal,
+    { signal, emit }: Exchange,
   ): Promise<void> {
     const { accounts } = this.#configuration;
     if (!accounts.setPicture || !this.#isNewer(user, account, created)) return;
     try {
       const patience = AbortSignal.any([signal, AbortSignal.timeout(PICTURE_PATIENCE_MS)]);
-      const bytes = pictureIn(await this.#site.call(peer, idpMethods.fetch_user_image, { username }, patience));
+      const exchange = { signal: patience, emit };
+      const bytes = pictureIn(await this.#site.call(peer, idpMethods.fetch_user_image, { username }, exchange));
       if (!bytes) return;
       const checked = checkPicture(bytes);
       if ("picture" in checked) await accounts.setPicture(account, checked.picture);
-      else this.#remark(peer, `The picture of ${username} was not taken: ${checked.refused}`);
+      else remark(peer, emit, `The picture of ${username} was not taken: ${checked.refused}`);
     } catch (error) {
       if (signal.aborted) throw error;
-      this.#remark(
+      remark(
         peer,
+        emit,
         `The picture of ${username} was not taken: ${error instanceof Error ? error.message : "it failed."}`,
       );
     }
@@ -131,25 +135,25 @@ export class Arrivals {
   #tellEnrolments(peer: Peer, username: string, account: Account): void {
     const { enrolments } = this.#configuration;
     if (!enrolments) return;
-    const tell = async (signal: AbortSignal): Promise<void> => {
+    const tell = async (exchange: Exchange): Promise<void> => {
       const courses = userCourseFields(await enrolments.ofAccount(account), this.#site.wwwroot);
-      await this.#site.call(peer, idpMethods.update_enrolments, { username, courses }, signal);
+      await this.#site.call(peer, idpMethods.update_enrolments, { username, courses }, exchange);
     };
     this.#site.background.run(() =>
-      this.#site.run((signal) =>
-        tell(signal).catch((error: unknown) => {
+      this.#site.run((exchange) =>
+        tell(exchange).catch((error: unknown) => {
           // A call that failed has told so itself.
           if (error instanceof Error && !MnetError.is(error)) {
-            this.#remark(peer, `It was not told of the courses of ${username}: ${error.message}`);
+            remark(peer, exchange.emit, `It was not told of the courses of ${username}: ${error.message}`);
           }
         }),
       ),
     );
   }
+}
 
-  #remark({ id, wwwroot }: Peer, remark: string): void {
-    this.#site.emit({ type: "envelope.remark", level: "warn", peer: { id, wwwroot }, remark });
-  }
+function remark({ id, wwwroot }: Peer, emit: Emit, text: string): void {
+  emit({ type: "envelope.remark", level: "warn", peer: { id, wwwroot }, remark: text });
 }
 
 /** Moodle sends two sizes, of which the first is larger; Mahara leaves the first empty. `false`, `[]` and `""` are no picture. */

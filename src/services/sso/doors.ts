@@ -1,4 +1,6 @@
 import { SsoError } from "../../core/errors.ts";
+import type { Emit } from "../../core/events.ts";
+import type { Exchange } from "../../core/exchange.ts";
 import type { HttpResponse } from "../../host/http.ts";
 import type { Page, Site } from "../../host/site.ts";
 import { APPLICATIONS } from "../../peer/application.ts";
@@ -40,15 +42,17 @@ export class Doors {
   pages(): readonly Page[] {
     const applications = Object.values(APPLICATIONS);
     return [
-      ...applications.map(({ jumpPath }) => this.#page(jumpPath, ["GET", "POST"], (browser) => this.#leave(browser))),
+      ...applications.map(({ jumpPath }) =>
+        this.#page(jumpPath, ["GET", "POST"], (browser, { emit }) => this.#leave(browser, emit)),
+      ),
       ...applications.map(({ landPath }) =>
-        this.#page(landPath, ["GET", "POST"], (browser, signal) => this.#arrive(browser, signal)),
+        this.#page(landPath, ["GET", "POST"], (browser, exchange) => this.#arrive(browser, exchange)),
       ),
       this.#page(LOGIN_PATH, ["GET"], (browser) => this.#begin(browser)),
     ];
   }
 
-  async #leave(browser: Browser<never>): Promise<HttpResponse> {
+  async #leave(browser: Browser<never>, emit: Emit): Promise<HttpResponse> {
     const parameters = new SingleParameters(browser.url);
     const { sessions, accounts, strictJumps } = this.#configuration;
     const session = await sessions.current(browser);
@@ -72,18 +76,18 @@ export class Doors {
       return this.#pages.jumpQuestion(account?.username ?? "", peer, address);
     }
     if (wasAsked) this.#asked.clear(browser);
-    return this.#pages.redirect(await this.#jump.urlFor(browser, peer, parameters.get("wantsurl") ?? "/"));
+    return this.#pages.redirect(await this.#jump.urlFor(browser, peer, parameters.get("wantsurl") ?? "/", emit));
   }
 
-  async #arrive(browser: Browser<never>, signal: AbortSignal): Promise<HttpResponse> {
+  async #arrive(browser: Browser<never>, exchange: Exchange): Promise<HttpResponse> {
     if (browser.method === "POST" && !isOwnForm(browser)) {
       throw new SsoError("MNET_SSO_CONFIRMATION_NEEDED", "The confirmation came from a page of another site.", {
         side: "there",
       });
     }
     const landed = await (browser.method === "POST"
-      ? this.#landing.confirm(browser)
-      : this.#landing.land(browser, signal));
+      ? this.#landing.confirm(browser, exchange.emit)
+      : this.#landing.land(browser, exchange));
     if (!("query" in landed)) return this.#pages.redirect(landed.continueAt);
     const address = new URL(browser.url);
     address.search = landed.query;
@@ -105,30 +109,26 @@ export class Doors {
     return this.#pages.redirect(this.#landing.begin(browser, home, returnTo, { isOwn: !isSentFromElsewhere(browser) }));
   }
 
-  #page(
-    path: string,
-    methods: Page["methods"],
-    answer: (browser: Browser<never>, signal: AbortSignal) => Promise<HttpResponse>,
-  ): Page {
+  #page(path: string, methods: Page["methods"], answer: Page["answer"]): Page {
     return {
       path,
       methods,
-      answer: async (browser, signal) => {
+      answer: async (browser, exchange) => {
         try {
           refuseUnlessNavigation(browser);
-          return await answer(browser, signal);
+          return await answer(browser, exchange);
         } catch (error) {
           if (!(error instanceof SsoError)) throw error;
-          await this.#tell(error);
+          await this.#tell(error, exchange.emit);
           return this.#pages.refusal(error);
         }
       },
     };
   }
 
-  async #tell({ code, message, cause, peer: wwwroot }: SsoError): Promise<void> {
+  async #tell({ code, message, cause, peer: wwwroot }: SsoError, emit: Emit): Promise<void> {
     const peer = wwwroot === undefined ? undefined : await this.#site.find(wwwroot);
-    this.#site.emit({
+    emit({
       type: "sso.refused",
       level: "warn",
       ...(peer && { peer: { id: peer.id, wwwroot: peer.wwwroot } }),

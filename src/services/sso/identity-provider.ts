@@ -1,3 +1,4 @@
+import type { Emit } from "../../core/events.ts";
 import type { Peer } from "../../core/peer-snapshot.ts";
 import { mnetFault, type Fault } from "../../host/fault.ts";
 import { serveMethod, type ParamsIn } from "../../host/method.ts";
@@ -53,41 +54,43 @@ export class IdentityProvider {
     const { user_authorise, fetch_user_image, update_enrolments } = idpMethods;
     const { keepalive_server, kill_children, refresh_log, fetch_theme_info } = idpMethods;
     return [
-      serveMethod(user_authorise, (params, { peer }) => this.#authorise(params, peer)),
+      serveMethod(user_authorise, (params, { peer }, emit) => this.#authorise(params, { peer, emit })),
       serveMethod(fetch_user_image, ({ username }, { peer }) => this.#image(username, peer)),
-      serveMethod(update_enrolments, (params, { peer }) => this.#updateEnrolments(params, peer)),
+      serveMethod(update_enrolments, (params, { peer }, emit) => this.#updateEnrolments(params, { peer, emit })),
       serveMethod(keepalive_server, ({ array }, { peer }) => this.#keepAlive(array, peer)),
-      serveMethod(kill_children, (params, { peer }) => this.#killChildren(params, peer)),
+      serveMethod(kill_children, (params, { peer }, emit) => this.#killChildren(params, { peer, emit })),
       // Stock sites stopped keeping logs of others in 2014 (spec 9.10); nobody reads them (MNET-122).
       serveMethod(refresh_log, () => ({ code: 0, message: "All ok" })),
       serveMethod(fetch_theme_info, () => ({ themename: this.#site.name, logourl: "" })),
     ];
   }
 
-  async #authorise({ token, useragent }: Authorise, peer: Peer): Promise<XmlRpcStruct> {
+  async #authorise({ token, useragent }: Authorise, caller: Caller): Promise<XmlRpcStruct> {
+    const { peer } = caller;
     const { store, clock } = this.#site;
     const { accounts, tokenGrace } = this.#configuration;
     const by = { peer: peer.id, userAgentHash: useragent.toLowerCase() };
     const redemption = await store.tokens.redeem(hashOfToken(token), by, tokenGrace, clock.now());
     if (redemption.outcome !== "redeemed") {
       const { fault, detail } = REFUSALS[redemption.outcome];
-      throw this.#refused(peer, fault, detail);
+      throw refused(caller, fault, detail);
     }
     const { accountId, userAgentHash } = redemption.token;
     // Whoever has logged out since she jumped must not arrive logged in, where nobody would end that.
     const sharing = await store.sessions.find({ role: "idp", peer: peer.id, accountId, userAgentHash }, undefined, 1);
-    if (sharing.items.length === 0) throw this.#refused(peer, NO_SESSION, "The user has logged out meanwhile.");
+    if (sharing.items.length === 0) throw refused(caller, NO_SESSION, "The user has logged out meanwhile.");
     const account = await accounts.find(accountId);
     const username = account && this.#nameOf(account, peer);
-    if (!account || username === undefined) throw this.#refused(peer, USER_MISMATCH, "The account is gone.");
-    return this.#describe(account, username, peer);
+    if (!account || username === undefined) throw refused(caller, USER_MISMATCH, "The account is gone.");
+    return this.#describe(account, username, caller);
   }
 
   /** What a site is told of a user of ours who arrives there (spec 9.5, MNET-113). */
-  async #describe(account: Account, username: string, peer: Peer): Promise<XmlRpcStruct> {
+  async #describe(account: Account, username: string, caller: Caller): Promise<XmlRpcStruct> {
+    const { peer } = caller;
     const { accounts, sessionLifetimeMs } = this.#configuration;
     const [profile, { exportFields }] = await Promise.all([accounts.profile(account), this.#site.settings(peer)]);
-    if (!isComplete(profile)) throw this.#refused(peer, USER_MISMATCH, "The account has no name or no e-mail address.");
+    if (!isComplete(profile)) throw refused(caller, USER_MISMATCH, "The account has no name or no e-mail address.");
     return {
       ...exportProfile(username, profile, exportFields),
       wwwroot: this.#site.wwwroot,
@@ -144,13 +147,14 @@ export class IdentityProvider {
     return accountByWireName(accounts, username, peer);
   }
 
-  async #updateEnrolments({ username, courses }: Enrolled, peer: Peer): Promise<XmlRpcValue> {
+  async #updateEnrolments({ username, courses }: Enrolled, caller: Caller): Promise<XmlRpcValue> {
+    const { peer } = caller;
     if (username === "" || typeof courses !== "object" || courses === null) return false;
     const { items } = await this.#site.store.sessions.find({ role: "idp", peer: peer.id, username }, undefined, 100);
     // Whoever has no session there is none of its business (SEC-067).
     const accounts = new Set(items.map(({ accountId }) => accountId));
     if (accounts.size !== 1) {
-      throw this.#refused(peer, USER_MISMATCH, `It told of courses of ${username}, who has not been sent there.`);
+      throw refused(caller, USER_MISMATCH, `It told of courses of ${username}, who has not been sent there.`);
     }
     const told = await takeEnrolments(this.#site.store.remoteCourses, peer, username, courses);
     return told === 0 ? true : "";
@@ -179,8 +183,8 @@ export class IdentityProvider {
     };
   }
 
-  async #killChildren({ username, useragent }: OfBrowser, peer: Peer): Promise<string> {
-    const ended = await this.#logout.atVisitedSite(peer.id, username, useragent.toLowerCase());
+  async #killChildren({ username, useragent }: OfBrowser, { peer, emit }: Caller): Promise<string> {
+    const ended = await this.#logout.atVisitedSite(peer.id, username, useragent.toLowerCase(), emit);
     return ended ? "" : "Could find no remote sessions\n";
   }
 
@@ -188,18 +192,17 @@ export class IdentityProvider {
     if (account.home !== undefined) return undefined;
     return wireUsername(this.#configuration.accounts, account.username, peer);
   }
+}
 
-  #refused(peer: Peer, fault: Fault, detail: string): Fault {
-    const { id, wwwroot } = peer;
-    this.#site.emit({
-      type: "sso.refused",
-      level: "warn",
-      peer: { id, wwwroot },
-      code: "MNET_SSO_TOKEN_REFUSED",
-      detail,
-    });
-    return fault;
-  }
+/** Who asks, and whom to tell what becomes of it. */
+interface Caller {
+  readonly peer: Peer;
+  readonly emit: Emit;
+}
+
+function refused({ peer: { id, wwwroot }, emit }: Caller, fault: Fault, detail: string): Fault {
+  emit({ type: "sso.refused", level: "warn", peer: { id, wwwroot }, code: "MNET_SSO_TOKEN_REFUSED", detail });
+  return fault;
 }
 
 type Authorise = ParamsIn<typeof idpMethods.user_authorise>;

@@ -1,4 +1,5 @@
 import { SsoError } from "../../core/errors.ts";
+import type { Emit } from "../../core/events.ts";
 import type { PeerId, Wwwroot } from "../../core/ids.ts";
 import type { Peer } from "../../core/peer-snapshot.ts";
 import type { Site } from "../../host/site.ts";
@@ -46,7 +47,7 @@ export class Jump {
    *
    * Throws `SsoError`.
    */
-  async urlFor(browser: Browser<never>, peer: Peer, path: string): Promise<string> {
+  async urlFor(browser: Browser<never>, peer: Peer, path: string, emit: Emit): Promise<string> {
     const session = await this.#configuration.sessions.current(browser);
     if (!session) throw new SsoError("MNET_SSO_NOT_LOGGED_IN", "Nobody is logged in here.", { side: "here" });
     const account = await this.#accountOf(session);
@@ -61,7 +62,7 @@ export class Jump {
     }
     const token = await this.#issue(browser, session, account, username, peer);
     const { id, wwwroot } = peer;
-    this.#site.emit({ type: "sso.jumped", level: "info", peer: { id, wwwroot }, accountId: account.id });
+    emit({ type: "sso.jumped", level: "info", peer: { id, wwwroot }, accountId: account.id });
     return landAddress(peer, { token, idp: this.#site.wwwroot, wantsurl });
   }
 

@@ -1,4 +1,5 @@
 import { MnetError } from "../../core/errors.ts";
+import type { Attending } from "../../core/exchange.ts";
 import type { PeerId } from "../../core/ids.ts";
 import type { Site } from "../../host/site.ts";
 import { subscribes } from "../../peer/service-flags.ts";
@@ -34,33 +35,33 @@ export class Keepalive {
     // An owner of its own each time: the lease is not given back, so that nobody begins again before it has ended.
     const owner = Buffer.from(random(16)).toString("hex");
     if (!(await store.runs.acquire(LEASE, owner, now + INTERVAL_MS, now))) return 0;
-    return this.run(undefined, signal);
+    return this.run(undefined, { signal });
   }
 
   /** A peer has asked for it. However often it does, one run at a time goes on for it. */
-  async runFor(peer: PeerId, signal: AbortSignal): Promise<void> {
+  async runFor(peer: PeerId, exchange: Attending): Promise<void> {
     if (this.#asked.has(peer)) return;
     this.#asked.add(peer);
-    await this.run(peer, signal).finally(() => this.#asked.delete(peer));
+    await this.run(peer, exchange).finally(() => this.#asked.delete(peer));
   }
 
   /** Does it now: for the visitors of one peer, or of all. */
-  async run(peer: PeerId | undefined, signal: AbortSignal): Promise<number> {
+  async run(peer: PeerId | undefined, exchange: Attending): Promise<number> {
     const { store } = this.#site;
     let kept = 0;
     let after;
     // A peer that failed once is left alone for the rest of this run.
     const failed = new Set<PeerId>();
     do {
-      signal.throwIfAborted();
+      exchange.signal.throwIfAborted();
       const page = await store.sessions.find({ role: "sp", ...(peer !== undefined && { peer }) }, after, AT_ONCE);
-      kept += await this.#keep(page.items, failed, signal);
+      kept += await this.#keep(page.items, failed, exchange);
       after = page.next;
     } while (after !== undefined);
     return kept;
   }
 
-  async #keep(sessions: readonly SessionRecord[], failed: Set<PeerId>, signal: AbortSignal): Promise<number> {
+  async #keep(sessions: readonly SessionRecord[], failed: Set<PeerId>, exchange: Attending): Promise<number> {
     const { store, clock } = this.#site;
     if (sessions.length === 0) return 0;
     const now = clock.now();
@@ -83,10 +84,12 @@ export class Keepalive {
       try {
         if (!subscribes(await this.#site.flag({ id: peer }, IDP))) continue;
         // A Mahara answers true and does nothing.
-        await this.#site.call({ id: peer }, idpMethods.keepalive_server, { array: names }, signal).catch(ignoreResult);
+        await this.#site
+          .call({ id: peer }, idpMethods.keepalive_server, { array: names }, exchange)
+          .catch(ignoreResult);
         kept += names.length;
       } catch (error) {
-        if (signal.aborted) throw error;
+        if (exchange.signal.aborted) throw error;
         failed.add(peer);
       }
     }

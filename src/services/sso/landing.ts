@@ -1,4 +1,6 @@
 import { SsoError } from "../../core/errors.ts";
+import type { Emit } from "../../core/events.ts";
+import type { Exchange } from "../../core/exchange.ts";
 import type { Wwwroot } from "../../core/ids.ts";
 import type { Peer } from "../../core/peer-snapshot.ts";
 import type { Site } from "../../host/site.ts";
@@ -64,7 +66,7 @@ export class Landing {
    * A browser arrives with a token. Whoever is logged in here stays so until the visitor is proved and has agreed
    * (SEC-070). Throws `SsoError`.
    */
-  async land(browser: Browser<never>, signal: AbortSignal): Promise<Landed | Question> {
+  async land(browser: Browser<never>, exchange: Exchange): Promise<Landed | Question> {
     const parameters = new SingleParameters(browser.url);
     const home = await this.#homeOf(parameters.get("idp"));
     const target = this.#target(home, parameters);
@@ -76,15 +78,15 @@ export class Landing {
         peer: home.wwwroot,
       });
     }
-    const arrival = await this.#arrivals.welcome(home, token, userAgentHash(browser), signal);
+    const arrival = await this.#arrivals.welcome(home, token, userAgentHash(browser), exchange);
     if (this.#mustAsk(browser, home, arrival, current)) {
       return this.#ask(browser, home, arrival, current, parameters);
     }
-    return this.#logIn(browser, home, arrival, target, current);
+    return this.#logIn(browser, home, arrival, { continueAt: target, before: current }, exchange.emit);
   }
 
   /** The visitor has said yes. Throws `SsoError`. */
-  async confirm(browser: Browser<never>): Promise<Landed> {
+  async confirm(browser: Browser<never>, emit: Emit): Promise<Landed> {
     const parameters = new SingleParameters(browser.url);
     const home = await this.#homeOf(parameters.get("idp"));
     const target = this.#target(home, parameters);
@@ -110,7 +112,8 @@ export class Landing {
       });
     }
     this.#asked.clear(browser);
-    return this.#logIn(browser, home, { account, created: parameters.get("created") === "1" }, target, current);
+    const arrival = { account, created: parameters.get("created") === "1" };
+    return this.#logIn(browser, home, arrival, { continueAt: target, before: current }, emit);
   }
 
   /** Compared byte by byte; a deleted or suspended peer is none (MNET-114). */
@@ -184,13 +187,13 @@ export class Landing {
     browser: Browser<never>,
     home: Peer,
     { account, created }: Arrival,
-    continueAt: string,
-    before: BrowserSession | undefined,
+    { continueAt, before }: { readonly continueAt: string; readonly before: BrowserSession | undefined },
+    emit: Emit,
   ): Promise<Landed> {
-    const { store, clock, emit } = this.#site;
+    const { store, clock } = this.#site;
     const session = await this.#configuration.sessions.start(browser, account);
     // Another user has given way, and so does what she shares with other sites.
-    if (before && before.accountId !== account.id) await this.#logout.here(before.id);
+    if (before && before.accountId !== account.id) await this.#logout.here(before.id, emit);
     const now = clock.now();
     await store.sessions.save({
       role: "sp",

@@ -1,4 +1,6 @@
 import { MnetError } from "../../core/errors.ts";
+import type { Emit } from "../../core/events.ts";
+import type { Attending } from "../../core/exchange.ts";
 import type { PeerId } from "../../core/ids.ts";
 import type { Peer } from "../../core/peer-snapshot.ts";
 import type { Site } from "../../host/site.ts";
@@ -56,48 +58,48 @@ export class LogoutNotices {
       return { id: Buffer.from(random(16)).toString("hex"), kind: KIND, peer, data: JSON.stringify(notice) };
     });
     await store.outbox.put(jobs, now);
-    background.run(() => this.#site.run((signal) => this.deliver(signal)));
+    background.run(() => this.#site.run((exchange) => this.deliver(exchange)));
     return jobs.length;
   }
 
   /** Tells whatever is due; one round after the other. Resolves with how many notices need not be told any more. */
-  deliver(signal: AbortSignal): Promise<number> {
-    const round = this.#round.then(() => this.#deliverDue(signal));
+  deliver(exchange: Attending): Promise<number> {
+    const round = this.#round.then(() => this.#deliverDue(exchange));
     this.#round = round.catch(() => undefined);
     return round;
   }
 
-  async #deliverDue(signal: AbortSignal): Promise<number> {
+  async #deliverDue(exchange: Attending): Promise<number> {
     const { store, clock, enabled } = this.#site;
     let done = 0;
-    while (enabled && !signal.aborted) {
+    while (enabled && !exchange.signal.aborted) {
       const now = clock.now();
       const jobs = await store.outbox.claim(KIND, AT_ONCE, now + LEASE_MS, now);
       if (jobs.length === 0) break;
-      const outcomes = await Promise.all(jobs.map((job) => this.#deliver(job, signal)));
+      const outcomes = await Promise.all(jobs.map((job) => this.#deliver(job, exchange)));
       done += outcomes.filter(Boolean).length;
     }
     return done;
   }
 
-  async #deliver(job: Job, signal: AbortSignal): Promise<boolean> {
+  async #deliver(job: Job, exchange: Attending): Promise<boolean> {
     const { store, clock } = this.#site;
     const notice = JSON.parse(job.data) as Notice;
     try {
-      const answer = await this.#tell(job.peer, notice, signal);
+      const answer = await this.#tell(job.peer, notice, exchange);
       if (answer === false && notice.isOnHerWay && job.attempts === 0) {
         await store.outbox.retry(job.id, clock.now() + LANDING_MS);
         return false;
       }
     } catch (error) {
       // The lease ends by itself, or another process takes over.
-      if (signal.aborted) return false;
+      if (exchange.signal.aborted) return false;
       const now = clock.now();
       if (isTransient(error) && now < notice.since + GIVE_UP_AFTER_MS) {
         await store.outbox.retry(job.id, now + Math.min(FIRST_RETRY_MS * 4 ** job.attempts, LONGEST_RETRY_MS));
         return false;
       }
-      await this.#giveUp(job.peer, notice, error);
+      await this.#giveUp(job.peer, notice, error, exchange.emit);
     }
     await store.outbox.done([job.id]);
     return true;
@@ -107,15 +109,15 @@ export class LogoutNotices {
   async #tell(
     id: PeerId,
     { to, username, userAgentHash: useragent }: Notice,
-    signal: AbortSignal,
+    exchange: Attending,
   ): Promise<XmlRpcValue> {
     const method = to === "sp" ? spMethods.kill_child : idpMethods.kill_children;
-    return this.#site.call({ id }, method, { username, useragent }, signal);
+    return this.#site.call({ id }, method, { username, useragent }, exchange);
   }
 
-  async #giveUp(id: PeerId, { username }: Notice, error: unknown): Promise<void> {
+  async #giveUp(id: PeerId, { username }: Notice, error: unknown, emit: Emit = this.#site.emit): Promise<void> {
     const peer: Peer | undefined = await this.#site.find(id);
-    this.#site.emit({
+    emit({
       type: "sso.logout-untold",
       level: "warn",
       ...(peer && { peer: { id: peer.id, wwwroot: peer.wwwroot } }),

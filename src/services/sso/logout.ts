@@ -1,3 +1,4 @@
+import type { Emit } from "../../core/events.ts";
 import type { PeerId } from "../../core/ids.ts";
 import type { Peer } from "../../core/peer-snapshot.ts";
 import type { Site } from "../../host/site.ts";
@@ -25,9 +26,9 @@ export class Logout {
   }
 
   /** A browser logs out here. The application ends its session itself. */
-  async here(sessionId: string): Promise<{ readonly continueAt?: string }> {
+  async here(sessionId: string, emit: Emit): Promise<{ readonly continueAt?: string }> {
     const rows = await this.#site.store.sessions.take({ sessionId });
-    await this.#announce(rows);
+    await this.#announce(rows, emit);
     const visit = rows.find(({ role }) => role === "sp");
     const home = visit && (await this.#site.find(visit.peer));
     return home ? { continueAt: home.wwwroot } : {};
@@ -38,13 +39,13 @@ export class Logout {
    * other sites where it went, but not the caller (MNET-119). Only what the caller has a part in can be ended by it
    * (SEC-065): another user, or another browser of hers, stays. Resolves with whether there was one.
    */
-  async atVisitedSite(caller: PeerId, username: string, userAgentHash: string): Promise<boolean> {
+  async atVisitedSite(caller: PeerId, username: string, userAgentHash: string, emit: Emit): Promise<boolean> {
     const { store } = this.#site;
     const ended = [...(await store.sessions.take({ role: "idp", peer: caller, username, userAgentHash }))];
     // A name can have been given to somebody else meanwhile: then there are two.
     for (const accountId of new Set(ended.map((row) => row.accountId))) {
       const others = await store.sessions.take({ role: "idp", accountId, userAgentHash });
-      await this.#announce(others);
+      await this.#announce(others, emit);
       ended.push(...others);
     }
     await this.#end(ended);
@@ -64,11 +65,11 @@ export class Logout {
     await this.#end(ended.filter(({ role }) => role === "sp"));
   }
 
-  async #announce(rows: readonly SessionRecord[]): Promise<void> {
+  async #announce(rows: readonly SessionRecord[], emit: Emit): Promise<void> {
     const [first] = rows;
     if (!first) return;
     const told = await this.#notices.put(rows);
-    this.#site.emit({ type: "sso.logged-out", level: "info", accountId: first.accountId, told });
+    emit({ type: "sso.logged-out", level: "info", accountId: first.accountId, told });
   }
 
   async #end(rows: readonly SessionRecord[]): Promise<void> {

@@ -101,14 +101,14 @@ function attach<Raw>(site: Site, configuration: SsoConfiguration): Attachment<{ 
         logout.atHome(peer.id, username, useragent.toLowerCase()),
       ),
       serveMethod(spMethods.keepalive_client, ({}, { peer }) => {
-        site.background.run(() => site.run((signal) => keepalive.runFor(peer.id, signal)));
+        site.background.run(() => site.run((exchange) => keepalive.runFor(peer.id, exchange)));
         return true;
       }),
     ],
     pages: doors.pages(),
     tasks: [
       { name: "keep-sessions-alive", counts: "sessionsKept", run: (signal) => keepalive.runIfDue(signal) },
-      { name: "tell-of-logouts", counts: "jobsDone", run: (signal) => notices.deliver(signal) },
+      { name: "tell-of-logouts", counts: "jobsDone", run: (signal) => notices.deliver({ signal }) },
     ],
     peerGone: (peer) => logout.withPeer(peer),
   };
@@ -154,12 +154,12 @@ function createSso<Raw>(
         ),
       ),
     linkTo: (peer, path) => jumpAddress(site.wwwroot, peer, path),
-    logout: (sessionId) => site.withStore(() => logout.here(sessionId)),
+    logout: (sessionId) => site.withStore(() => logout.here(sessionId, site.emit)),
     jumpUrl: (browser, peer, path = "/") =>
-      site.run(async () => jump.urlFor(own(browser), await site.peer(peer), path)),
+      site.run(async ({ emit }) => jump.urlFor(own(browser), await site.peer(peer), path, emit)),
     land: (browser) =>
-      site.run(async (signal) => {
-        const landed = await landing.land(own(browser), signal);
+      site.run(async (exchange) => {
+        const landed = await landing.land(own(browser), exchange);
         if (!("query" in landed)) return landed;
         throw new SsoError(
           "MNET_SSO_CONFIRMATION_NEEDED",
