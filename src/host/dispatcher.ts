@@ -1,6 +1,7 @@
 import { CallError } from "../core/errors.ts";
 import type { Limits } from "../core/limits.ts";
 import type { Peer } from "../core/peer-snapshot.ts";
+import type { Task } from "../core/task.ts";
 import type { PeerDirectory } from "../peer/peer-directory.ts";
 import type { PeerRecord } from "../peer/peer-store.ts";
 import { publishes, type ServiceFlag } from "../peer/service-flags.ts";
@@ -88,25 +89,31 @@ export class Dispatcher {
     requirePublished((await caller.flags())(method.service), name, peer);
     if (!isServed(method)) throw refused(FAULT.notPublished, name, peer, "is described, but not served here");
     const named = decodeParams(method, params, peer);
-    const { task, emit } = context;
-    const directory = this.#directory;
-    let snapshot: Peer | undefined;
-    const incoming: IncomingCall = {
-      get peer() {
-        return (snapshot ??= directory.snapshot(peer));
-      },
-      method: name,
-      get signal() {
-        return task.signal;
-      },
-    };
-    return method.encodeResult(await method.invoke(named, incoming, emit), peer.wwwroot);
+    const incoming = new ServedCall(this.#directory.snapshot(peer), name, context.task);
+    return method.encodeResult(await method.invoke(named, incoming, context.emit), peer.wwwroot);
   }
 
   #described(name: string, peer: PeerRecord): MethodEntry {
     const method = this.#catalogue.method(name);
     if (!method) throw refused(FAULT.unknownMethod, name, peer, "is not described here");
     return method;
+  }
+}
+
+/** What a handler is told. Its signal is made if it asks for it. */
+class ServedCall implements IncomingCall {
+  readonly peer: Peer;
+  readonly method: string;
+  readonly #task: Task;
+
+  constructor(peer: Peer, method: string, task: Task) {
+    this.peer = peer;
+    this.method = method;
+    this.#task = task;
+  }
+
+  get signal(): AbortSignal {
+    return this.#task.signal;
   }
 }
 

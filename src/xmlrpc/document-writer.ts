@@ -74,8 +74,10 @@ function writeUtf8(bytes: Buffer, at: number, point: number): number {
   return end;
 }
 
-/** What may not stand for itself. A long text without any, such as a picture in base64, is copied as a whole. */
+/** What may not stand for itself. A text without any, be it a sentence or a picture in base64, is copied as a whole. */
 const NOT_PLAIN = /[^\w +/=.,:;!?()-]/;
+/** Shorter texts are written before one has looked for that. */
+const WORTH_LOOKING = 64;
 /** Characters of text that are written before there is asked for room again. */
 const PIECE = 4096;
 /** Bytes that one UTF-16 code unit may become: three references of six characters. */
@@ -135,7 +137,7 @@ export class DocumentWriter {
    * must not make the whole answer fail, and no receiver could read it.
    */
   text(text: string): void {
-    if (text.length >= PIECE && !NOT_PLAIN.test(text)) {
+    if (text.length >= WORTH_LOOKING && !NOT_PLAIN.test(text)) {
       this.ascii(text);
       return;
     }
