@@ -49,21 +49,23 @@ export function decodeBase64Bytes(text: Buffer): Buffer | undefined {
 
 /** A text in Latin-1, of texts and of bytes that stand in it as base64. */
 export function latin1WithBase64(parts: readonly (string | Uint8Array)[]): Buffer {
-  const lengthOf = (part: string | Uint8Array): number =>
-    typeof part === "string" ? part.length : Math.ceil(part.length / 3) * 4;
-  const text = Buffer.allocUnsafe(parts.reduce((length, part) => length + lengthOf(part), 0));
+  let length = 0;
+  for (const part of parts) length += typeof part === "string" ? part.length : Math.ceil(part.length / 3) * 4;
+  const text = Buffer.allocUnsafe(length);
   let at = 0;
   for (const part of parts) {
-    if (typeof part === "string") {
-      at += text.write(part, at, "latin1");
-      continue;
-    }
-    const bytes = Buffer.from(part.buffer, part.byteOffset, part.byteLength);
-    for (let from = 0; from < bytes.length; from += BYTES_OF_SLICE) {
-      at += text.write(bytes.toString("base64", from, from + BYTES_OF_SLICE), at, "latin1");
-    }
+    at += typeof part === "string" ? text.write(part, at, "latin1") : writeBase64(text, at, part);
   }
   return text;
+}
+
+function writeBase64(text: Buffer, start: number, part: Uint8Array): number {
+  const bytes = Buffer.isBuffer(part) ? part : Buffer.from(part.buffer, part.byteOffset, part.byteLength);
+  let at = start;
+  for (let from = 0; from < bytes.length; from += BYTES_OF_SLICE) {
+    at += text.write(bytes.toString("base64", from, from + BYTES_OF_SLICE), at, "latin1");
+  }
+  return at - start;
 }
 
 const SPACE = [" ", "\t", "\r", "\n"];

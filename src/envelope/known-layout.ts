@@ -15,16 +15,18 @@ export class KnownLayout {
 
   /** The bytes of the fields, or `undefined`: another layout. */
   read(text: Uint8Array): Buffer[] | undefined {
-    const bytes = Buffer.from(text.buffer, text.byteOffset, text.byteLength);
+    const bytes = Buffer.isBuffer(text) ? text : Buffer.from(text.buffer, text.byteOffset, text.byteLength);
     const fields: Buffer[] = [];
     let at = 0;
-    for (const [n, { bytes: part, lessThan }] of this.#parts.entries()) {
+    let isFirst = true;
+    for (const { bytes: part, lessThan } of this.#parts) {
       let start = at;
-      if (n > 0) {
+      if (!isFirst) {
         start = bytes.indexOf(LESS_THAN, at) - lessThan;
         if (start < at) return undefined;
         fields.push(bytes.subarray(at, start));
       }
+      isFirst = false;
       at = start + part.length;
       if (at > bytes.length || part.compare(bytes, start, at) !== 0) return undefined;
     }
