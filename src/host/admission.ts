@@ -49,6 +49,12 @@ export interface Admitted extends Signed {
   readonly wrapping: Wrapping;
 }
 
+/** One whose signature nobody could verify: why, and how that is answered. */
+export interface Unverified {
+  readonly unverified: EnvelopeError;
+  readonly wrapping: Wrapping;
+}
+
 /** Decides whether what a key of ours has opened may be served, in either profile (spec 7.1). */
 export class Admission {
   readonly #options: AdmissionOptions;
@@ -69,7 +75,7 @@ export class Admission {
     current: KeyPair,
     permit: Permit,
     emit: Emit,
-  ): Promise<Admitted | { readonly unverified: EnvelopeError; readonly wrapping: Wrapping }> {
+  ): Promise<Admitted | Unverified> {
     if (opened.openedWith !== current) throw await this.#newKey(opened, current, peer, emit);
 
     const verifying = this.#verify(opened, peer, permit, emit);

@@ -4,7 +4,6 @@ import { goOn, type NowOrLater } from "../core/now-or-later.ts";
 import { referenceTo } from "../core/peer-snapshot.ts";
 import type { Certificate } from "../crypto/certificate.ts";
 import { CryptoOverload } from "../crypto/crypto-pool.ts";
-import type { KeyPair } from "../crypto/key-pair.ts";
 import { isLarge } from "../crypto/work.ts";
 import { ENCRYPTED_MESSAGE, type EncryptedMessage } from "../envelope/encrypted-message.ts";
 import { readEnvelope, readingEnvelope, type Envelope } from "../envelope/open.ts";
@@ -18,7 +17,7 @@ import { rootNameOf } from "../xml/read-document.ts";
 import { decodeCall } from "../xmlrpc/decode.ts";
 import type { XmlRpcCall } from "../xmlrpc/document.ts";
 import { encodeFault } from "../xmlrpc/fault.ts";
-import { Admission, faultOf, verifyAs, type AdmissionOptions, type Admitted } from "./admission.ts";
+import { Admission, faultOf, verifyAs, type AdmissionOptions, type Admitted, type Unverified } from "./admission.ts";
 import { Answers, type AnswersOptions } from "./answers.ts";
 import type { ClientAddress } from "./client-address.ts";
 import { Crowds } from "./crowds.ts";
@@ -231,7 +230,8 @@ export class Receiver {
       this.#requireOneSender(encrypted, content.message, { signWith: keys.current, encryptTo }, peer);
       const opened = openedMnet(encrypted, decrypted, content.message);
       if (refusesMnet(peer)) throw this.#wantsSecure(opened, peer);
-      return await this.#admit(opened, peer, keys.current, bytesIn, permit, context);
+      const admitted = await this.#admission.admit(opened, peer, keys.current, permit, context.emit);
+      return this.#servable(admitted, opened, peer, bytesIn, context);
     } finally {
       // Unless it has proved itself.
       permit.failed();
@@ -267,7 +267,8 @@ export class Receiver {
     try {
       const { keys: active, decrypted } = await this.#orRefused(keys.decryptSecure(envelope, peer), peer, permit);
       const opened = openedSecure(decrypted, self);
-      return await this.#admit(opened, peer, active.current, body.length, permit, context);
+      const admitted = await this.#admission.admit(opened, peer, active.current, permit, context.emit);
+      return this.#servable(admitted, opened, peer, body.length, context);
     } finally {
       permit.failed();
     }
@@ -284,16 +285,14 @@ export class Receiver {
 
   // ── In either profile ─────────────────────────────────────────────────────
 
-  /** Opened by one of our keys; from here on, what the profiles have in common. */
-  async #admit(
+  /** Opened by one of our keys, and judged; from here on, what the profiles have in common. */
+  #servable(
+    admitted: Admitted | Unverified,
     opened: OpenedRequest,
     peer: PeerRecord,
-    current: KeyPair,
     bytesIn: number,
-    permit: Permit,
     context: RequestContext,
-  ): Promise<Serve> {
-    const admitted = await this.#admission.admit(opened, peer, current, permit, context.emit);
+  ): Serve {
     if ("message" in admitted) return () => this.#serve(admitted, bytesIn, context);
     const { unverified, wrapping } = admitted;
     const asksForKey = opened.unverified && this.#callInClear(opened.unverified)?.method === KEYSWAP;

@@ -493,6 +493,25 @@ describe("exchange", () => {
     expect(failed).toContain(entry?.exchange);
   });
 
+  it("joins what is found deep inside with how it ends", async () => {
+    await using us = await rig();
+    const body = aliceCalls(us, "system/listServices");
+    for (let time = 0; time < 2; time += 1) await post(us.host, body);
+    expect(us.events.map(({ type }) => type)).toEqual(["call.served", "replay.refused", "call.refused"]);
+    const [served, found, refused] = us.events.map(({ exchange }) => exchange);
+    expect(found).toBe(refused);
+    expect(new Set([served, found, undefined]).size).toBe(3);
+  });
+
+  it("joins a call of ours with the circuit that it opens", async () => {
+    await using us = await rig();
+    const peer = await us.host.peers.get(us.aliceId);
+    for (let time = 0; time < 5; time += 1) await codeOf(() => us.host.call(peer, "system/listServices"));
+    const circuit = us.told("peer.circuit")[0]?.exchange;
+    expect(circuit).toBeDefined();
+    expect(circuit).toBe(us.told("call.failed").at(-1)?.exchange);
+  });
+
   it("a call that a handler makes is an exchange of its own; what happens besides has none", async () => {
     const service = defineService({ name: "work", methods: { ask: { returns: t.string() } } });
     await using us = await rig({

@@ -103,7 +103,7 @@ describe("the first key", () => {
   it("of concurrent first starts on one store is one key", async () => {
     const store = fakeKeyStore();
     const rings = Array.from({ length: 4 }, () => makeRing({ store }));
-    const active = await Promise.all(rings.map(({ ring }) => ring.active()));
+    const active = await Promise.all(rings.map(async ({ ring }) => ring.active()));
     expect(new Set(active.map(({ current }) => current.certificate.fingerprint)).size).toBe(1);
     expect(store.keys.filter(({ state }) => state === "current")).toHaveLength(1);
     expect(rings.flatMap(({ events }) => events)).toHaveLength(1);

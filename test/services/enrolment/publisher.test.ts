@@ -138,6 +138,8 @@ describe("enrol_user", () => {
     expect(told("enrolment.changed")).toMatchObject([
       { side: "here", courseId: 3, username: "ada", change: "enrolled", peer: { wwwroot: HOME } },
     ]);
+    expect(told("enrolment.changed")[0]?.exchange).toBeDefined();
+    expect(told("enrolment.changed")[0]?.exchange).toBe(told("call.served").at(-1)?.exchange);
   });
 
   it.each([

@@ -346,6 +346,11 @@ describe("enrol and unenrol", () => {
       { side: "there", courseId: 1, username: "ada", faultCode: 5019 },
       { side: "there", courseId: 2, faultCode: 5013 },
     ]);
+    // With the call that was refused.
+    const exchangesOf = (type: string): unknown[] =>
+      events.flatMap((event) => (event.type === type ? [event.exchange ?? "none"] : []));
+    expect(new Set(exchangesOf("enrolment.refused")).size).toBe(2);
+    expect(exchangesOf("call.failed")).toEqual(exchangesOf("enrolment.refused"));
     expect(await home.enrolment.enrolmentsOf({ peer, id: 1 })).toEqual([]);
   });
 

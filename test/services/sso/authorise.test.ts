@@ -115,6 +115,9 @@ describe("user_authorise", () => {
       expect(await redeem(sites, wrong)).toBe(1);
     }
     expect(sites.a.told("sso.refused")).toHaveLength(11);
+    const exchanges = sites.a.told("sso.refused").map(({ exchange }) => exchange);
+    expect(exchanges).toEqual(sites.a.told("call.served").map(({ exchange }) => exchange));
+    expect(new Set([...exchanges, undefined]).size).toBe(12);
     expect(sites.a.told("sso.refused")[0]).toMatchObject({
       code: "MNET_SSO_TOKEN_REFUSED",
       peer: { wwwroot: "https://beta.test" },

@@ -95,6 +95,9 @@ describe("the landing", () => {
       expect(page.text).not.toMatch(/cannot be reached|xmlrpc|XML/);
       const [refused] = sites.b.told("sso.refused");
       expect(refused?.detail.length).toBeGreaterThan("https://home.test could not be asked who the user is.".length);
+      const [failed] = sites.b.told("call.failed");
+      expect([failed?.exchange, failed?.method]).toEqual([refused?.exchange, "auth/mnet/auth.php/user_authorise"]);
+      expect(refused?.exchange).toBeDefined();
     },
   );
 
