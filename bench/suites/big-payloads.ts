@@ -116,7 +116,7 @@ class Caller {
   /** Bytes of the process above those before the call, which small ones warmed up. */
   async peakOfOne(): Promise<number> {
     const small = new Mailbag({ ...this.#http.target, documents: [encodeCall("bench/count", [[1, 2, 3]])] });
-    for (let n = 0; n < 200; n += 1) await this.#post(small.seal());
+    for (let n = 0; n < 1000; n += 1) await this.#post(small.seal());
     const body = this.#mail.seal();
     const before = await this.#http.server.ask("memory");
     await this.#post(body);

@@ -77,7 +77,7 @@ function writeUtf8(bytes: Buffer, at: number, point: number): number {
 /** What may not stand for itself. A text without any, be it a sentence or a picture in base64, is copied as a whole. */
 const NOT_PLAIN = /[^\w +/=.,:;!?()-]/;
 /** Shorter texts are written before one has looked for that. */
-const WORTH_LOOKING = 64;
+const WORTH_LOOKING = 512;
 /** Characters of text that are written before there is asked for room again. */
 const PIECE = 4096;
 /** Bytes that one UTF-16 code unit may become: three references of six characters. */
