@@ -4,6 +4,10 @@
  */
 export type NowOrLater<T> = T | Promise<T>;
 
+/** Whether it has to be waited for. By what it can do: the promises of async functions are not always of the global class. */
+export const isLater = <T>(value: NowOrLater<T>): value is Promise<T> =>
+  typeof (value as { readonly then?: unknown } | undefined)?.then === "function";
+
 /** Goes on with it: at once, if it is there. */
 export const goOn = <T, R>(value: NowOrLater<T>, next: (value: T) => R): R | Promise<Awaited<R>> =>
-  value instanceof Promise ? (value.then(next) as Promise<Awaited<R>>) : next(value);
+  isLater(value) ? (value.then(next) as Promise<Awaited<R>>) : next(value);

@@ -1,4 +1,4 @@
-import type { NowOrLater } from "../core/now-or-later.ts";
+import { isLater, type NowOrLater } from "../core/now-or-later.ts";
 import { perform, type PrivateOperation, type PrivateOperator, type Share } from "./private-operation.ts";
 
 /** Messages of more bytes are gone over in another thread, where there is one. */
@@ -75,7 +75,7 @@ export function workBy<T>(
   let step = work.next();
   while (!step.done) {
     const result = perform(step.value);
-    if (result instanceof Promise) return workLater(work, result, perform);
+    if (isLater(result)) return workLater(work, result, perform);
     step = work.next(result);
   }
   return step.value;
@@ -89,7 +89,7 @@ async function workLater<T>(
   let step = work.next(await first);
   while (!step.done) {
     const result = perform(step.value);
-    step = work.next(result instanceof Promise ? await result : result);
+    step = work.next(isLater(result) ? await result : result);
   }
   return step.value;
 }

@@ -1,7 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import { EnvelopeError, KeyError, PeerError } from "../core/errors.ts";
 import type { Emit } from "../core/events.ts";
-import type { NowOrLater } from "../core/now-or-later.ts";
+import { isLater, type NowOrLater } from "../core/now-or-later.ts";
 import { referenceTo } from "../core/peer-snapshot.ts";
 import type { Certificate } from "../crypto/certificate.ts";
 import type { KeyPair } from "../crypto/key-pair.ts";
@@ -79,7 +79,7 @@ export class Admission {
     if (opened.openedWith !== current) throw await this.#newKey(opened, current, peer, emit);
 
     const verifying = this.#verify(opened, peer, permit, emit);
-    const verified = verifying instanceof Promise ? await verifying : verifying;
+    const verified = isLater(verifying) ? await verifying : verifying;
     if (verified instanceof EnvelopeError) {
       return { unverified: verified, wrapping: opened.wrapping(current, this.#certificateOf(peer)) };
     }

@@ -1,5 +1,6 @@
 import { CallError } from "../core/errors.ts";
 import type { Limits } from "../core/limits.ts";
+import { isLater } from "../core/now-or-later.ts";
 import type { Peer } from "../core/peer-snapshot.ts";
 import type { Task } from "../core/task.ts";
 import type { PeerDirectory } from "../peer/peer-directory.ts";
@@ -68,7 +69,7 @@ export class Dispatcher {
     const dialect = call.dialect ?? peer.dialect;
     try {
       const document = encodeResultInTurns(await this.#invoke(call, caller, context), dialect);
-      return document instanceof Promise ? await document : document;
+      return isLater(document) ? await document : document;
     } catch (error) {
       if (error instanceof Fault || error instanceof Refusal) throw error;
       const reference = { id: peer.id, wwwroot: peer.wwwroot };

@@ -1,6 +1,6 @@
 import { EnvelopeError, XmlRpcError } from "../core/errors.ts";
 import type { Limits } from "../core/limits.ts";
-import { goOn, type NowOrLater } from "../core/now-or-later.ts";
+import { goOn, isLater, type NowOrLater } from "../core/now-or-later.ts";
 import { referenceTo } from "../core/peer-snapshot.ts";
 import type { Certificate } from "../crypto/certificate.ts";
 import { CryptoOverload } from "../crypto/crypto-pool.ts";
@@ -333,7 +333,7 @@ export class Receiver {
     };
     try {
       const wrapped = this.#answers.wrap(await dispatcher.run(call, caller, context), wrapping);
-      const body = wrapped instanceof Promise ? await wrapped : wrapped;
+      const body = isLater(wrapped) ? await wrapped : wrapped;
       report(body);
       return body;
     } catch (error) {
@@ -423,7 +423,7 @@ export class Receiver {
     };
     try {
       const call = this.#options.dispatcher.read(message);
-      return call instanceof Promise ? call.catch(refuse) : call;
+      return isLater(call) ? call.catch(refuse) : call;
     } catch (error) {
       return refuse(error);
     }

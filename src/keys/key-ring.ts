@@ -2,7 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import { ConfigError, EnvelopeError } from "../core/errors.ts";
 import type { Emit } from "../core/events.ts";
 import type { Fingerprint, PeerId } from "../core/ids.ts";
-import { goOn, type NowOrLater } from "../core/now-or-later.ts";
+import { goOn, isLater, type NowOrLater } from "../core/now-or-later.ts";
 import type { PeerKey } from "../core/peer-snapshot.ts";
 import { RecentMap } from "../core/recent-map.ts";
 import { RecentValue } from "../core/recent-value.ts";
@@ -141,10 +141,10 @@ export class KeyRing {
     open: (keys: readonly KeyPair[]) => NowOrLater<T>,
   ): Promise<{ readonly keys: ActiveKeys; readonly decrypted: T }> {
     const active = this.active(peer);
-    const keys = active instanceof Promise ? await active : active;
+    const keys = isLater(active) ? await active : active;
     try {
       const opened = open([keys.current, ...keys.archived]);
-      return { keys, decrypted: opened instanceof Promise ? await opened : opened };
+      return { keys, decrypted: isLater(opened) ? await opened : opened };
     } catch (error) {
       if (!(error instanceof EnvelopeError)) throw error;
       const recent = await this.recent(peer);
