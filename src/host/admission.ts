@@ -97,17 +97,25 @@ export class Admission {
   }
 
   /**
+   * For the call by which a peer finds out whether it knows our current key (spec 7.5): another process of ours may have
+   * rotated a moment ago, and shown the new one already. Throws the `Refusal` that brings it, as an archived key would.
+   */
+  async requireNewest(peer: PeerRecord, wrapping: Wrapping): Promise<void> {
+    const { keys, newKeyNotices } = this.#options;
+    const { current } = await keys.recent(peer);
+    if (current === wrapping.signWith) return;
+    newKeyNotices.add(peer.id);
+    throw new Refusal(newKeyFault(current.certificate.pem), toArchivedKey(peer), wrapping, peer);
+  }
+
+  /**
    * The sender knows us by an old key: it is told the new one, signed with the old one so that it can believe it, and
    * its call is not executed (spec 7.6, MNET-079 to 081). It is told even if its own signature does not verify, or two
    * sites that both rotated would go round in circles (spec 7.5).
    */
   async #newKey(opened: OpenedRequest, current: KeyPair, peer: PeerRecord, emit: Emit): Promise<Refusal> {
     const encryptTo = this.#certificateOf(peer);
-    const error = new EnvelopeError(
-      "MNET_ENVELOPE_DECRYPTION_FAILED",
-      "The request is encrypted to an archived key of ours.",
-      { peer: peer.wwwroot },
-    );
+    const error = toArchivedKey(peer);
     const { openedWith } = opened;
     const verified = verifyAs(peer, opened, encryptTo);
     const isSigned = !(verified instanceof EnvelopeError);
@@ -208,6 +216,11 @@ export class Admission {
     return this.#options.directory.certificateOf(peer);
   }
 }
+
+const toArchivedKey = ({ wwwroot }: PeerRecord): EnvelopeError =>
+  new EnvelopeError("MNET_ENVELOPE_DECRYPTION_FAILED", "The request is encrypted to an archived key of ours.", {
+    peer: wwwroot,
+  });
 
 /** A message that the peer has signed, or why it has not. */
 export function verifyAs(peer: PeerRecord, opened: OpenedRequest, certificate: Certificate): Signed | EnvelopeError {

@@ -33,6 +33,8 @@ import { OVERLOADED, TooManyRequests } from "./too-many-requests.ts";
 import type { TrustedCall, TrustedMachines } from "./trusted-machines.ts";
 
 const KEYSWAP = "system/keyswap";
+/** What we call to see whether a peer takes our word, and has no other key by now. */
+const LIST_SERVICES = "system/listServices";
 /** Its grammar is refused like any other method's, but it is looked at in clear (spec 7.1, S7). */
 const DOTTED_KEYSWAP = "system.keyswap";
 
@@ -304,7 +306,8 @@ export class Receiver {
     const { dispatcher, directory } = this.#options;
     return goOn(this.#readCall(message, peer, wrapping), (call) => {
       directory.noteContact(peer, call.dialect);
-      return this.#run(call, dispatcher.peerAsCaller(peer), wrapping, bytesIn, context);
+      const run = (): Promise<Uint8Array> => this.#run(call, dispatcher.peerAsCaller(peer), wrapping, bytesIn, context);
+      return call.method === LIST_SERVICES ? this.#admission.requireNewest(peer, wrapping).then(run) : run();
     });
   }
 

@@ -1,9 +1,21 @@
 import { describe, expect, it } from "vitest";
+import { createHost } from "../../src/create-host.ts";
 import { defineService } from "../../src/host/define-service.ts";
 import type { Host } from "../../src/host/host.ts";
 import { t } from "../../src/host/wire-type.ts";
 import { codeOf, errorOf } from "../support/code-of.ts";
-import { aliceCalls, keyedSite, openAnswer, OUR_WWWROOT, post, rig, summary, isSignedBy } from "../support/hosts.ts";
+import {
+  aliceCalls,
+  isSignedBy,
+  keyedSite,
+  noTransport,
+  openAnswer,
+  OUR_WWWROOT,
+  post,
+  rig,
+  summary,
+  type OpenedAnswer,
+} from "../support/hosts.ts";
 import { rekeyed } from "../support/rekeyed.ts";
 import { watchedNetwork, type WatchedHost, type WatchedNetwork } from "../support/watched-network.ts";
 
@@ -251,6 +263,26 @@ describe("what our old keys still do", () => {
     expect(isSignedBy(reply, us.ours)).toBe(false);
     expect(reply.decoded).toMatchObject({ faultString: us.ours.certificate.pem });
     expect(us.told("call.served")).toEqual([]);
+  });
+
+  it("MNET-079 SEC-049 they bring one that another process made a moment ago, to a peer that asks whether there is one", async () => {
+    const service = defineService({ name: "work", methods: { run: { returns: t.string() } } });
+    const services = [service.implement({ run: () => "done" })];
+    await using us = await rig({ services, alicePeer: { services: { work: "publish" } } });
+    const call = async (method: string): Promise<OpenedAnswer> =>
+      openAnswer(await post(us.host, aliceCalls(us, method, [], { to: us.ours })), us.alice);
+    expect(summary(await call("work/run"))).toMatchObject({ value: "done" });
+    const { wwwroot } = us.host;
+    const options = { wwwroot, name: "Our host", store: us.store, clock: us.clock, transport: noTransport };
+    await using other = await createHost({ ...options, maintenance: "manual" });
+    await other.keys.rotate();
+    const { certificate } = await other.keys.current();
+    // This process has not noticed, and goes on with what it knows; but whoever asks that has seen the new key elsewhere.
+    expect(summary(await call("work/run"))).toMatchObject({ value: "done" });
+    const reply = await call(LIST);
+    expect(summary(reply)).toEqual({ form: "signed and encrypted", fault: 7025 });
+    expect(reply.decoded).toMatchObject({ faultString: certificate });
+    expect(isSignedBy(reply, us.ours)).toBe(true);
   });
 
   it("SEC-052 SEC-054 but not to a stranger, nor to a peer that was removed: 7020 in clear", async () => {
