@@ -78,18 +78,16 @@ export class BodyReader {
     { block, isStranger }: Origin,
     task: Task,
   ): Promise<Uint8Array | BodyRefusal> {
+    const parts = body[Symbol.asyncIterator]();
     const progress: Progress = { size: 0, isOver: false };
     let cancel = (): void => undefined;
     let unfollow = (): void => undefined;
-    let parts: AsyncIterator<Uint8Array> | undefined;
     this.#count(block, isStranger, 1);
     try {
-      const reading = body[Symbol.asyncIterator]();
-      parts = reading;
       return await new Promise((resolve, reject) => {
         cancel = this.#clock.after(BODY_DEADLINE_MS, () => resolve("too-slow"));
         unfollow = "endsWithCaller" in body ? task.onAbort(reject) : onAbort(task.signal, reject);
-        this.#readParts(reading, new Chunks(announced), isStranger, progress).then(resolve, reject);
+        this.#readParts(parts, new Chunks(announced), isStranger, progress).then(resolve, reject);
       });
     } finally {
       progress.isOver = true;
@@ -98,7 +96,7 @@ export class BodyReader {
       if (isStranger) this.#strangersBytes -= progress.size;
       this.#count(block, isStranger, -1);
       // Not awaited: it ends when the part that nobody waits for does.
-      parts?.return?.().catch(() => undefined);
+      parts.return?.().catch(() => undefined);
     }
   }
 
