@@ -80,11 +80,11 @@ export class KeyPair {
 
   /** @internal The same, wherever the private operation is done. */
   *unwrapping(wrapped: Uint8Array): Work<Buffer> {
-    const substitute = substituteFor(this.#rejectionSecret, wrapped, this.#modulus.length);
+    const substitute = substituteFor(this.#rejectionSecret, wrapped).subarray(0, SESSION_KEY_LENGTH);
     const block = (yield { kind: "decrypt", key: this.#privateKey, data: wrapped }) as Uint8Array;
     const message = unpad(block, substitute);
-    const sessionKey = message.length === SESSION_KEY_LENGTH ? message : substitute.block;
-    return Buffer.from(sessionKey.subarray(0, SESSION_KEY_LENGTH));
+    // A copy: the rest of the block would be kept alive with it.
+    return Buffer.from(message.length === SESSION_KEY_LENGTH ? message : substitute);
   }
 
   /** @internal */

@@ -1,6 +1,5 @@
 import {
   constants,
-  createHash,
   hash,
   privateDecrypt,
   privateEncrypt,
@@ -100,52 +99,38 @@ export function decryptRaw(privateKey: KeyObject, wrapped: Uint8Array): Buffer {
   return privateDecrypt({ key: privateKey, padding: constants.RSA_NO_PADDING }, wrapped);
 }
 
-/** What a bad padding yields instead: a block of pseudo-random bytes and the length of the message at its end. */
-export interface Substitute {
-  readonly block: Uint8Array;
-  readonly length: number;
-}
-
-/** The block starts with 00 02, eight bytes of padding and 00, which leaves this much less for the message. */
-const OVERHEAD = 11;
-const LENGTH_CANDIDATES = 128;
-
 /**
- * Derives the substitute for one ciphertext, in the manner of draft-irtf-cfrg-rsa-guidance 7 ("implicit rejection"):
- * it depends on the ciphertext and a secret of the key only, so that a wrong key and a wrong padding look the same
- * from here on, and asking twice tells nothing (SEC-001).
+ * What a bad padding yields instead, for one ciphertext ("implicit rejection", draft-irtf-cfrg-rsa-guidance 7): 32 bytes
+ * that depend on the ciphertext and a secret of the key only, so that a wrong key and a wrong padding look the same from
+ * here on, and asking twice tells nothing (SEC-001).
+ *
+ * The draft draws a length as well, for messages of any length. Ours have one: whoever wants fewer bytes takes the first.
  */
-export function substituteFor(rejectionSecret: Uint8Array, wrapped: Uint8Array, blockLength: number): Substitute {
-  const random = createHash("shake256", { outputLength: blockLength + 2 * LENGTH_CANDIDATES })
-    .update(rejectionSecret)
-    .update(wrapped)
-    .digest();
-  const longest = blockLength - OVERHEAD;
-  const mask = 2 ** Math.ceil(Math.log2(longest + 1)) - 1;
-  let length = 0;
-  for (let offset = blockLength; offset < random.length; offset += 2) {
-    const candidate = ((random[offset]! << 8) | random[offset + 1]!) & mask;
-    length = choose(isLess(longest, candidate), length, candidate);
-  }
-  return { block: random.subarray(0, blockLength), length };
+export function substituteFor(rejectionSecret: Uint8Array, wrapped: Uint8Array): Buffer {
+  return hash("sha256", Buffer.concat([rejectionSecret, wrapped]), "buffer");
 }
+
+/** 00 02, eight bytes of padding at least, 00. */
+const LEAST_OVERHEAD = 11;
 
 /**
  * Removes the padding 00 02 … 00 of RSAES-PKCS1-v1_5 (RFC 8017, 7.2.2) from a decrypted block, or takes the
  * substitute, without saying which. Does the same work either way; what the JavaScript engine makes of it cannot be
  * promised (SEC-004).
  *
+ * @param substitute shorter than the block by 11 bytes at least, as any message is.
  * @returns a message of any length up to that of the block less 11.
  */
-export function unpad(block: Uint8Array, substitute: Substitute): Buffer {
+export function unpad(block: Uint8Array, substitute: Uint8Array): Buffer {
   const size = block.length;
   let separator = 0;
   for (let n = size - 1; n >= 2; n--) separator = choose(isZero(block[n]!), n, separator);
-  const isRight = isZero(block[0]!) & isZero(block[1]! ^ 2) & isLess(OVERHEAD - 2, separator);
+  const isRight = isZero(block[0]!) & isZero(block[1]! ^ 2) & isLess(LEAST_OVERHEAD - 2, separator);
 
-  const chosen = Buffer.allocUnsafe(size);
-  for (let n = 0; n < size; n++) chosen[n] = choose(isRight, block[n]!, substitute.block[n]!);
-  return chosen.subarray(choose(isRight, separator + 1, size - substitute.length));
+  const chosen = Buffer.from(block);
+  const end = size - substitute.length;
+  for (let n = 0; n < substitute.length; n++) chosen[end + n] = choose(isRight, block[end + n]!, substitute[n]!);
+  return chosen.subarray(choose(isRight, separator + 1, end));
 }
 
 // 1 or 0 for integers from 0 to 2³¹ − 1, without a branch.
