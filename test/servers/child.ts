@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createClient } from "redis";
 import { StoreError } from "../../src/core/errors.ts";
 import type { PeerId } from "../../src/core/ids.ts";
+import type { ReplayStore } from "../../src/peer/replay-store.ts";
 import { openStore } from "../../src/stores/open-store.ts";
 import { redisReplay } from "../../src/stores/redis/redis-replay.ts";
 import { inParallel, raceToken } from "./race-tokens.ts";
@@ -33,16 +34,18 @@ switch (action) {
     say(redeemed);
     break;
   }
+  case "remember": {
+    const store = openStore(url, { maxConnections: 4 });
+    await store.open();
+    const first = await remembering(store.replay);
+    await store.close();
+    say(first);
+    break;
+  }
   case "remember-in-redis": {
-    // Offers every message, and says with which of them it was the first.
     const client = createClient({ url });
     await client.connect();
-    const replay = redisReplay(client);
-    const first: number[] = [];
-    await inParallel(count, 32, async (number) => {
-      const limits = { until: NOW + 1, maxEntries: 1_000_000 };
-      if ((await replay.remember(1 as PeerId, `${number}`, limits, NOW)).seen === "first") first.push(number);
-    });
+    const first = await remembering(redisReplay(client));
     client.destroy();
     say(first);
     break;
@@ -51,6 +54,18 @@ switch (action) {
     throw new Error("No such action.");
 }
 process.exit();
+
+/** Offers every message, of three peers, and says with which of them it was the first. */
+async function remembering(replay: ReplayStore): Promise<readonly number[]> {
+  const first: number[] = [];
+  const limits = { until: NOW + 1, maxEntries: 1_000_000 };
+  await inParallel(count, 32, async (number) => {
+    const peer = (1 + (number % 3)) as PeerId;
+    const { seen } = await untilDone(() => replay.remember(peer, `${number}`, limits, NOW));
+    if (seen === "first") first.push(number);
+  });
+  return first;
+}
 
 /** SQLite has one lock and no queue: who is never in time hears that it may try again. Nothing was done then. */
 async function untilDone<T>(work: () => Promise<T>): Promise<T> {

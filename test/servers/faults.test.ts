@@ -161,6 +161,28 @@ onEngines("a server that fails", ENGINES.servers, (engine) => {
     await holder.close();
   });
 
+  test("SEC-033 SEC-084 whoever has one peer's messages locked holds up those of no other", async () => {
+    const limits = { until: 9, maxEntries: 9 };
+    const [busy, other] = [11 as PeerId, 12 as PeerId];
+    for (const id of [busy, other]) await store.replay.remember(id, "before", limits, 1);
+    const waiting = impatient(engine, url);
+    await waiting.open();
+    const lock = `select * from mnet_replay_peer where peer = ${busy} for update`;
+    const locked = server.administer("site", ...holdLock(engine, 3, lock));
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const started = performance.now();
+    const ofBusy = failure(waiting.replay.remember(busy, "new", limits, 1));
+    const ofOther = await Promise.all(
+      ["a", "b", "before"].map((key) => waiting.replay.remember(other, key, limits, 1)),
+    );
+    expect(ofOther.map(({ seen }) => seen)).toEqual(["first", "first", "again"]);
+    expect(performance.now() - started).toBeLessThan(900);
+    expect(await ofBusy).toMatchObject({ code: "MNET_STORE_UNAVAILABLE", retryable: true });
+    await locked;
+    expect((await waiting.replay.remember(busy, "new", limits, 1)).seen).toBe("first");
+    await waiting.close();
+  });
+
   test("a server that hangs is told in time, and is used again when it goes on", async () => {
     const one = impatient(engine, url);
     await one.open();
@@ -343,7 +365,7 @@ onEngines("values", ENGINES.sql, (engine) => {
 });
 
 /** Statements of one connection that hold the row which every change of a peer wants. */
-function holdLock(engine: Engine, seconds: number): readonly string[] {
+function holdLock(engine: Engine, seconds: number, lock = "select * from mnet_site for update"): readonly string[] {
   const sleep = engine.name === "postgresql" ? `select pg_sleep(${seconds})` : `select sleep(${seconds})`;
-  return ["begin", "select * from mnet_site for update", sleep, "commit"];
+  return ["begin", lock, sleep, "commit"];
 }

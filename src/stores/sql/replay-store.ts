@@ -1,22 +1,28 @@
 import { setImmediate } from "node:timers/promises";
 import type { Transaction } from "kysely";
+import { Gathering } from "../../core/gathering.ts";
 import type { PeerId } from "../../core/ids.ts";
 import type { ReplayStore } from "../../peer/replay-store.ts";
 import { compiledOnce, type Gaps } from "./compiled-once.ts";
 import { lockSite, ROWS_AT_ONCE, transact, type SqlContext } from "./engine.ts";
+import { judge, type Count, type Message, type ReplayRow, type Seen } from "./replay-judgement.ts";
 import type { Schema } from "./schema.ts";
+import { replacing } from "./upsert.ts";
 
 /** Who lowers the bound by a million rows gets rid of them bit by bit, not in one call that holds up everybody. */
 const EVICTED_AT_ONCE = 1000;
 
-type Count = Pick<Schema["replay_peer"], "entries" | "newest">;
-
-/** Messages that were taken, in SQL. Each peer's rows are counted in a row of their own: counting a million takes too long. */
+/**
+ * Messages that were taken, in SQL. Each peer's rows are counted in a row of their own: counting a million takes too long.
+ *
+ * What comes while other messages are remembered is remembered together, in as few statements as one message takes: a
+ * server is asked six times for each transaction, and an embedded engine writes to the disk.
+ */
 export function sqlReplayStore(context: SqlContext): ReplayStore {
   const { db, swift, tables, engine } = context;
 
   const readCount = compiledOnce((gap: Gaps<{ peer: number }>) => {
-    const query = db.selectFrom(tables.replay_peer).select(["entries", "newest"]).where("peer", "=", gap("peer"));
+    const query = db.selectFrom(tables.replay_peer).selectAll().where("peer", "=", gap("peer"));
     return engine.rowLocks ? query.forUpdate() : query;
   });
   const writeCount = compiledOnce((gap: Gaps<Schema["replay_peer"]>) =>
@@ -26,9 +32,9 @@ export function sqlReplayStore(context: SqlContext): ReplayStore {
       .where("peer", "=", gap("peer")),
   );
   const find = compiledOnce((gap: Gaps<{ peer: number; key: string }>) =>
-    db.selectFrom(tables.replay).select(["age", "until"]).where("peer", "=", gap("peer")).where("key", "=", gap("key")),
+    db.selectFrom(tables.replay).selectAll().where("peer", "=", gap("peer")).where("key", "=", gap("key")),
   );
-  const insert = compiledOnce((gap: Gaps<Schema["replay"]>) =>
+  const insert = compiledOnce((gap: Gaps<ReplayRow>) =>
     db.insertInto(tables.replay).values({ peer: gap("peer"), key: gap("key"), age: gap("age"), until: gap("until") }),
   );
   const findExpired = compiledOnce((gap: Gaps<{ peer: number; now: number; limit: number }>) =>
@@ -48,21 +54,23 @@ export function sqlReplayStore(context: SqlContext): ReplayStore {
     db.deleteFrom(tables.replay).where("peer", "=", gap("peer")).where("age", "<=", gap("age")),
   );
 
+  const together = new Gathering<"all", Message, Seen | undefined>({
+    go: (messages) => rememberAll(messages, engine.rowLocks ? lockedIfFree : lockedEach),
+    atMost: ROWS_AT_ONCE,
+    // An embedded engine never waits for anything: nothing could come meanwhile, and be remembered with the rest.
+    pause: engine.embedded ? setImmediate : undefined,
+  });
+  /** Messages of a peer whose count somebody else has: no other peer waits for it. */
+  const apart = new Gathering<PeerId, Message, Seen>({
+    // Nobody is left out here.
+    go: async (messages) => (await rememberAll(messages, lockedEach)) as readonly Seen[],
+    atMost: ROWS_AT_ONCE,
+  });
+
   return {
     async remember(peer, key, { until, maxEntries }, now) {
-      return transact(context, swift, async (trx) => {
-        const count = await locked(trx, peer);
-        const known = (await find(trx, { peer, key })).rows[0];
-        if (known && known.until > now) return { seen: "again", evicted: 0 };
-        if (until <= now) return { seen: "first", evicted: 0 };
-        if (known) await remove(trx, peer, [known.age]);
-        const newest = count.newest + 1;
-        await insert(trx, { peer, key, age: newest, until });
-        const grown = { entries: count.entries + (known ? 0 : 1), newest };
-        const { entries, evicted } = await bounded(trx, peer, grown, maxEntries, now);
-        await writeCount(trx, { peer, entries, newest });
-        return { seen: "first", evicted };
-      });
+      const message = { peer, key, until, maxEntries, now };
+      return (await together.add("all", message)) ?? apart.add(peer, message);
     },
     async prune(now, limit) {
       let removed = 0;
@@ -70,13 +78,91 @@ export function sqlReplayStore(context: SqlContext): ReplayStore {
         for (let bite = ROWS_AT_ONCE; bite === ROWS_AT_ONCE && removed < limit; removed += bite) {
           // One transaction each, so that `remember` comes in between.
           bite = await pruneOne(peer, now, Math.min(limit - removed, ROWS_AT_ONCE));
-          // An embedded engine never waits for anything: without this, nor would the event loop turn.
+          // Without this, an embedded engine would not let the event loop turn.
           await setImmediate();
         }
       }
       return removed;
     },
   };
+
+  /** In one transaction. Says nothing of messages whose peers `lock` leaves out. */
+  async function rememberAll(
+    messages: readonly Message[],
+    lock: (trx: Transaction<Schema>, peers: readonly PeerId[]) => Promise<ReadonlyMap<PeerId, Count>>,
+  ): Promise<readonly (Seen | undefined)[]> {
+    return transact(context, swift, async (trx) => {
+      const counts = await lock(trx, [...new Set(messages.map(({ peer }) => peer))]);
+      const known = await findAll(
+        trx,
+        messages.filter(({ peer }) => counts.has(peer)),
+      );
+      const judged = [...counts].map(([peer, count]) => judge(peer, messages, known, count));
+      for (const { peer, replaced } of judged) await remove(trx, peer, replaced);
+      await insertAll(
+        trx,
+        judged.flatMap(({ added }) => added),
+      );
+      const results = new Map<Message, Seen>();
+      const changed: Schema["replay_peer"][] = [];
+      for (const { peer, seen, count, last } of judged) {
+        for (const [message, first] of seen) results.set(message, { seen: first, evicted: 0 });
+        if (!last) continue;
+        const { entries, evicted } = await bounded(trx, peer, count, last.maxEntries, last.now);
+        results.set(last, { seen: "first", evicted });
+        changed.push({ peer, entries, newest: count.newest });
+      }
+      await writeCounts(trx, changed);
+      return messages.map((message) => results.get(message));
+    });
+  }
+
+  /** The counts of peers, one after the other. On a server that has more than one waiting: of one peer only. */
+  async function lockedEach(trx: Transaction<Schema>, peers: readonly PeerId[]): Promise<ReadonlyMap<PeerId, Count>> {
+    const counts = new Map<PeerId, Count>();
+    for (const peer of peers) counts.set(peer, await locked(trx, peer));
+    return counts;
+  }
+
+  /** Of those peers that have a count which nobody else has locked. Waits for nobody, so nobody can wait in a circle. */
+  async function lockedIfFree(trx: Transaction<Schema>, peers: readonly PeerId[]): Promise<ReadonlyMap<PeerId, Count>> {
+    const query = trx.selectFrom(tables.replay_peer).selectAll().where("peer", "in", peers);
+    const rows = await query.forUpdate().skipLocked().execute();
+    return new Map(rows.map((row) => [row.peer as PeerId, row]));
+  }
+
+  /** The rows with the messages' keys. */
+  async function findAll(trx: Transaction<Schema>, messages: readonly Message[]): Promise<readonly ReplayRow[]> {
+    if (messages.length > 1 && !engine.embedded) {
+      const query = trx.selectFrom(tables.replay).selectAll();
+      const peers = [...new Set(messages.map(({ peer }) => peer))];
+      const keysOf = (peer: PeerId): string[] =>
+        messages.filter((message) => message.peer === peer).map(({ key }) => key);
+      return query
+        .where((row) => row.or(peers.map((peer) => row.and([row("peer", "=", peer), row("key", "in", keysOf(peer))]))))
+        .execute();
+    }
+    const found: ReplayRow[] = [];
+    for (const { peer, key } of messages) found.push(...(await find(trx, { peer, key })).rows);
+    return found;
+  }
+
+  async function insertAll(trx: Transaction<Schema>, rows: readonly ReplayRow[]): Promise<void> {
+    if (rows.length > 1 && !engine.embedded) {
+      await trx.insertInto(tables.replay).values(rows).execute();
+    } else {
+      for (const row of rows) await insert(trx, row);
+    }
+  }
+
+  async function writeCounts(trx: Transaction<Schema>, counts: readonly Schema["replay_peer"][]): Promise<void> {
+    if (counts.length > 1 && !engine.embedded) {
+      const query = trx.insertInto(tables.replay_peer).values(counts);
+      await replacing(engine, query, ["peer"], ["entries", "newest"]).execute();
+    } else {
+      for (const count of counts) await writeCount(trx, count);
+    }
+  }
 
   /** The peer's count, which nobody else changes until the transaction ends. */
   async function locked(trx: Transaction<Schema>, peer: PeerId): Promise<Count> {

@@ -1,0 +1,64 @@
+import { MnetError } from "./errors.ts";
+
+interface Waiting<Item, Result> {
+  readonly item: Item;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** How things go together. */
+export interface GatheringOptions<Item, Result> {
+  /** Gives the results in the order of the items. Does all of them or, where it rejects, none. */
+  go(items: readonly Item[]): Promise<readonly Result[]>;
+  /** How many items of a lane go together. */
+  readonly atMost: number;
+  /** What a lane waits for between two goes. Default: nothing. */
+  readonly pause?: (() => Promise<unknown>) | undefined;
+}
+
+/**
+ * Does things of one kind together. What comes while a lane is busy waits, and goes in one go when it is free: the more
+ * there is to do, the more of it shares the cost of a go. What comes to a free lane goes at once.
+ */
+export class Gathering<Lane, Item, Result> {
+  readonly #options: GatheringOptions<Item, Result>;
+  /** What waits, of the lanes that are busy. */
+  readonly #busy = new Map<Lane, Waiting<Item, Result>[]>();
+
+  constructor(options: GatheringOptions<Item, Result>) {
+    this.#options = options;
+  }
+
+  /** Rejects as `go` does for this item: where it is not to blame, it goes a second time, alone. */
+  add(lane: Lane, item: Item): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      const waiting = { item, resolve, reject };
+      const others = this.#busy.get(lane);
+      if (others) others.push(waiting);
+      else void this.#serve(lane, [waiting]);
+    });
+  }
+
+  async #serve(lane: Lane, waiting: Waiting<Item, Result>[]): Promise<void> {
+    this.#busy.set(lane, waiting);
+    while (waiting.length > 0) {
+      await this.#settle(waiting.splice(0, this.#options.atMost));
+      await this.#options.pause?.();
+    }
+    this.#busy.delete(lane);
+  }
+
+  async #settle(together: readonly Waiting<Item, Result>[]): Promise<void> {
+    try {
+      const results = await this.#options.go(together.map(({ item }) => item));
+      for (const [n, { resolve }] of together.entries()) resolve(results[n] as Result);
+    } catch (error) {
+      // What is out of order for a moment is so for each of them.
+      const isOfOne = together.length > 1 && !(error instanceof MnetError && error.retryable);
+      for (const one of together) {
+        if (isOfOne) await this.#settle([one]);
+        else one.reject(error);
+      }
+    }
+  }
+}
