@@ -11,7 +11,7 @@ import type { Service } from "../../src/host/service.ts";
 import type { GeneratedKeyPair } from "../../src/keys/generate-key-pair.ts";
 import { enrolment } from "../../src/services/enrolment/enrolment.ts";
 import { sso } from "../../src/services/sso/sso.ts";
-import { memoryStore } from "../../src/stores/memory/memory-store.ts";
+import { openStore } from "../../src/stores/open-store.ts";
 import { memoryAccounts } from "../../src/testing/memory-accounts.ts";
 import { memoryCourses } from "../../src/testing/memory-courses.ts";
 import { memorySessions } from "../../src/testing/memory-sessions.ts";
@@ -20,6 +20,8 @@ import { peerOf, startServer } from "../support/sites.ts";
 
 /** What `options` says of the server. */
 export interface ServerOptions {
+  /** Where it keeps what it knows, as `openStore` takes it. Default: in memory. */
+  readonly storeUrl?: string;
   /** Threads for cryptography. Default: those that a host has by itself. */
   readonly workers?: number;
   readonly limits?: Partial<Limits>;
@@ -45,7 +47,7 @@ const DELAY_RESOLUTION_MS = 1;
 /** A gateway: behind a proxy, so that callers have addresses of their own, as an operator would have it. */
 const network = { trustedProxies: ["127.0.0.1"] };
 
-const store = memoryStore();
+let store = openStore("memory:");
 const server = createServer();
 const delay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS });
 const cpuMs = (): number => {
@@ -57,7 +59,8 @@ const threads: Worker[] = [];
 
 const commands = {
   cpu: cpuMs,
-  async start({ workers, limits, wwwroot, port: wanted = 0, isSchool = false }: ServerOptions) {
+  async start({ storeUrl = "memory:", workers, limits, wwwroot, port: wanted = 0, isSchool = false }: ServerOptions) {
+    store = openStore(storeUrl);
     const services = isSchool ? school() : [];
     const host = await startServer({ store, network, workers, wwwroot, services, ...(limits && { limits }) });
     server.on("request", nodeHandler(host));

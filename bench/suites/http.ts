@@ -1,6 +1,8 @@
-import { availableParallelism } from "node:os";
+import { mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Load } from "../programs/load-generator.ts";
-import type { Cost } from "../programs/server.ts";
+import type { Cost, ServerOptions } from "../programs/server.ts";
 import { HttpServer } from "../support/http-server.ts";
 import { interleave, type Round } from "../support/interleave.ts";
 import { echoCalls } from "../support/sites.ts";
@@ -15,26 +17,33 @@ export const http: Suite = {
   name: "http",
   title: "Inbound call over HTTP, 1 KB each way, 32 connections",
   async run(bench) {
+    const directory = mkdtempSync(join(tmpdir(), "mnet-bench-"));
     const servers = new Map<number, MeasuredServer>();
+    const cores = availableParallelism();
+    let sqlite: MeasuredServer | undefined;
     try {
-      for (const workers of WORKERS) servers.set(workers, await MeasuredServer.start(workers, bench));
+      for (const workers of WORKERS) servers.set(workers, await MeasuredServer.start({ workers }, bench));
+      const storeUrl = `sqlite:${join(directory, "mnet.db")}`;
+      sqlite = await MeasuredServer.start({ workers: servers.has(cores) ? cores : 2, storeUrl }, bench);
       const contenders = Object.fromEntries([...servers].map(([workers, { round }]) => [String(workers), round]));
-      await interleave(contenders, { rounds: bench.either(8, 2), warmUp: 1 });
-      report(bench, servers);
-      await halfLoad(bench, servers.get(availableParallelism()) ?? servers.get(2));
+      await interleave({ ...contenders, sqlite: sqlite.round }, { rounds: bench.either(8, 2), warmUp: 1 });
+      const asUsed = servers.get(cores) ?? servers.get(2);
+      if (!asUsed) return;
+      report(bench, servers, asUsed);
+      reportSqlite(bench, sqlite, asUsed);
+      await halfLoad(bench, asUsed);
     } finally {
       for (const { stop } of servers.values()) await stop();
+      await sqlite?.stop();
+      rmSync(directory, { recursive: true, force: true });
     }
   },
 };
 
-function report(bench: Bench, servers: ReadonlyMap<number, MeasuredServer>): void {
+/** @param asUsed with as many threads as a host has by itself. */
+function report(bench: Bench, servers: ReadonlyMap<number, MeasuredServer>, asUsed: MeasuredServer): void {
   const rates = (workers: number): number[] => servers.get(workers)?.rates ?? [];
-  const cores = availableParallelism();
-  const asUsed = servers.get(cores) ?? servers.get(2);
-  if (!asUsed) return;
-  const { workers, costs, loads, rsa } = asUsed;
-  const perCall = costs.map(({ cpuMs }, round) => cpuMs / (loads[round]?.calls ?? 0));
+  const { workers, costs, loads, rsa, perCall } = asUsed;
   bench.add("http.server-cpu", `HTTP: CPU of the server / of RSA, ${workers} workers`, ratios(perCall, rsa), {
     unit: "×",
     bound: { atMost: 1.35 },
@@ -71,9 +80,34 @@ function report(bench: Bench, servers: ReadonlyMap<number, MeasuredServer>): voi
   bench.add("http.generator-cpu-ms", "HTTP: CPU of the load generator for a call", generator, { unit: "ms" });
 }
 
+/** The same with every call in a file: the memory of replays outlives the process. */
+function reportSqlite(bench: Bench, sqlite: MeasuredServer, { rates, perCall }: MeasuredServer): void {
+  const { costs } = sqlite;
+  bench.add(
+    "http.sqlite",
+    "HTTP, SQLite: calls a second / those with the store in memory",
+    ratios(sqlite.rates, rates),
+    {
+      unit: "×",
+    },
+  );
+  bench.add("http.sqlite-rate", "HTTP, SQLite: calls a second", sqlite.rates, { unit: "/s" });
+  bench.add(
+    "http.sqlite-cpu",
+    "HTTP, SQLite: CPU of the server for a call / in memory",
+    ratios(sqlite.perCall, perCall),
+    {
+      unit: "×",
+    },
+  );
+  const delays = costs.map(({ eventLoop }) => eventLoop.p99);
+  bench.add("http.sqlite-event-loop-p99", "HTTP, SQLite: delay of the event loop at saturation, p99", delays, {
+    unit: "ms",
+  });
+}
+
 /** How long callers wait on a day like any other. */
-async function halfLoad(bench: Bench, server: MeasuredServer | undefined): Promise<void> {
-  if (!server) return;
+async function halfLoad(bench: Bench, server: MeasuredServer): Promise<void> {
   const { latency } = await server.openLoop(median(server.rates) / 2, bench.either(8000, 2000));
   for (const part of ["p50", "p95", "p99"] as const) {
     bench.add(`http.half-load-${part}`, `HTTP: latency at half the rate, ${part}`, latency[part], { unit: "ms" });
@@ -97,15 +131,20 @@ class MeasuredServer {
     this.#calls = calls;
   }
 
-  static async start(workers: number, bench: Bench): Promise<MeasuredServer> {
-    const http = await HttpServer.start({ workers, documents: echoCalls(1024) });
+  static async start(options: ServerOptions & { readonly workers: number }, bench: Bench): Promise<MeasuredServer> {
+    const http = await HttpServer.start({ ...options, documents: echoCalls(1024) });
     await http.connect(CONNECTIONS);
-    return new MeasuredServer(workers, http, bench.either(3000, 800));
+    return new MeasuredServer(options.workers, http, bench.either(3000, 800));
   }
 
   /** Calls a second of each round. */
   get rates(): number[] {
     return this.loads.map(({ calls, wallMs }) => (calls / wallMs) * 1000);
+  }
+
+  /** Milliseconds of CPU of the server for a call, in each round. */
+  get perCall(): number[] {
+    return this.costs.map(({ cpuMs }, round) => cpuMs / (this.loads[round]?.calls ?? 0));
   }
 
   readonly round: Round = async () => {
