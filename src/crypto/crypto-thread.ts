@@ -1,7 +1,8 @@
 import type { KeyObject } from "node:crypto";
 import type { Worker } from "node:worker_threads";
 import { startThread } from "../core/threads.ts";
-import type { Batch, BatchResult } from "./crypto-worker.ts";
+import { packOperations, unpackResults } from "./batch.ts";
+import type { KeyChange } from "./crypto-worker.ts";
 import type { PrivateOperation } from "./private-operation.ts";
 
 /** One batch in work, one that waits in the thread for its end: it never has to wait for us. */
@@ -35,7 +36,7 @@ export class CryptoThread<T extends { readonly operation: PrivateOperation }> {
     this.#observer = observer;
     // Only work that is under way keeps the process alive.
     this.#worker = startThread(PROGRAM, { name: "mnet-crypto" }, (reason) => this.#lost(reason));
-    this.#worker.on("message", (message: "ready" | BatchResult) => {
+    this.#worker.on("message", (message: "ready" | Uint8Array) => {
       if (message === "ready") this.#ready();
       else this.#done(message);
     });
@@ -57,7 +58,17 @@ export class CryptoThread<T extends { readonly operation: PrivateOperation }> {
   send(batch: readonly T[]): void {
     if (this.#underWay.length === 0) this.#worker.ref();
     this.#underWay.push(batch);
-    this.#worker.postMessage(this.#pack(batch.map(({ operation }) => operation)));
+    const added: [number, KeyObject][] = [];
+    const now = performance.now();
+    const operations = batch.map(({ operation: { kind, key, data } }) => ({
+      kind,
+      key: this.#numberOf(key, now, added),
+      data,
+    }));
+    // The keys of this batch are the last ones, and fewer than are kept.
+    const dropped = this.#dropOldKeys(now);
+    if (added.length > 0 || dropped.length > 0) this.#worker.postMessage({ added, dropped } satisfies KeyChange);
+    this.#worker.postMessage(packOperations(operations));
   }
 
   async end(): Promise<void> {
@@ -70,12 +81,10 @@ export class CryptoThread<T extends { readonly operation: PrivateOperation }> {
     this.#observer.onReady();
   }
 
-  #done({ lengths, data }: BatchResult): void {
+  #done(results: Uint8Array): void {
     const batch = this.#underWay.shift() ?? [];
     if (this.#underWay.length === 0) this.#worker.unref();
-    let at = 0;
-    const results = lengths.map((length) => (length < 0 ? undefined : data.subarray(at, (at += length))));
-    this.#observer.onResults(batch, results);
+    this.#observer.onResults(batch, unpackResults(results, batch.length));
   }
 
   #lost(error: Error): void {
@@ -83,38 +92,19 @@ export class CryptoThread<T extends { readonly operation: PrivateOperation }> {
     if (!this.#isEnded) this.#observer.onLost(this.#underWay.splice(0), error);
   }
 
-  #pack(operations: readonly PrivateOperation[]): Batch {
-    const now = performance.now();
-    const newKeys: [number, KeyObject][] = [];
-    const packed = operations.map(({ kind, key, data }) => ({
-      kind,
-      key: this.#numberOf(key, now, newKeys),
-      length: data.length,
-    }));
-    // A copy of its own: a slice of Node's pool of buffers would take the whole pool along.
-    const joined = new Uint8Array(operations.reduce((sum, { data }) => sum + data.length, 0));
-    let end = 0;
-    for (const { data } of operations) {
-      joined.set(data, end);
-      end += data.length;
-    }
-    return { operations: packed, data: joined, newKeys, oldKeys: this.#dropOldKeys(now) };
-  }
-
-  #numberOf(key: KeyObject, now: number, newKeys: [number, KeyObject][]): number {
+  #numberOf(key: KeyObject, now: number, added: [number, KeyObject][]): number {
     let known = this.#keys.get(key);
     if (known) {
       this.#keys.delete(key);
       known.usedAt = now;
     } else {
       known = { number: ++this.#lastKey, usedAt: now };
-      newKeys.push([known.number, key]);
+      added.push([known.number, key]);
     }
     this.#keys.set(key, known);
     return known.number;
   }
 
-  /** After the batch that is being packed: its keys are the last ones, and fewer than are kept. */
   #dropOldKeys(now: number): number[] {
     const dropped: number[] = [];
     for (const [key, { number, usedAt }] of this.#keys) {
