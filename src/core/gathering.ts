@@ -12,7 +12,7 @@ export interface GatheringOptions<Item, Result> {
   go(items: readonly Item[]): Promise<readonly Result[]>;
   /** How many items of a lane go together. */
   readonly atMost: number;
-  /** What a lane waits for between two goes. Default: nothing. */
+  /** What a lane waits for between two goes, while more than one thing at a time comes. Default: nothing. */
   readonly pause?: (() => Promise<unknown>) | undefined;
 }
 
@@ -41,24 +41,43 @@ export class Gathering<Lane, Item, Result> {
 
   async #serve(lane: Lane, waiting: Waiting<Item, Result>[]): Promise<void> {
     this.#busy.set(lane, waiting);
-    while (waiting.length > 0) {
-      await this.#settle(waiting.splice(0, this.#options.atMost));
+    for (;;) {
+      const together = waiting.splice(0, this.#options.atMost);
+      const settle = await this.#outcomeOf(together);
+      if (together.length === 1 && waiting.length === 0) {
+        // Nothing to gather. The lane is free before anybody hears of it, and comes again.
+        this.#busy.delete(lane);
+        settle();
+        return;
+      }
+      settle();
       await this.#options.pause?.();
+      if (waiting.length === 0) {
+        this.#busy.delete(lane);
+        return;
+      }
     }
-    this.#busy.delete(lane);
   }
 
-  async #settle(together: readonly Waiting<Item, Result>[]): Promise<void> {
+  /** Lets them go; returns how to tell them what came of it. */
+  async #outcomeOf(together: readonly Waiting<Item, Result>[]): Promise<() => void> {
     try {
       const results = await this.#options.go(together.map(({ item }) => item));
-      for (const [n, { resolve }] of together.entries()) resolve(results[n] as Result);
+      return () => {
+        for (const [n, { resolve }] of together.entries()) resolve(results[n] as Result);
+      };
     } catch (error) {
       // What is out of order for a moment is so for each of them.
-      const isOfOne = together.length > 1 && !(error instanceof MnetError && error.retryable);
-      for (const one of together) {
-        if (isOfOne) await this.#settle([one]);
-        else one.reject(error);
+      if (together.length === 1 || (error instanceof MnetError && error.retryable)) {
+        return () => {
+          for (const { reject } of together) reject(error);
+        };
       }
+      const outcomes: (() => void)[] = [];
+      for (const one of together) outcomes.push(await this.#outcomeOf([one]));
+      return () => {
+        for (const settle of outcomes) settle();
+      };
     }
   }
 }

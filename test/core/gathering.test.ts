@@ -64,20 +64,49 @@ describe("Gathering", () => {
     expect(await other).toBe(4);
   });
 
-  it("pauses between two goes, where it is told to, and not before the first", async () => {
+  it("pauses between two goes, where it is told to, as long as more than one thing at a time comes", async () => {
     const pauses = [withResolvers<undefined>(), withResolvers<undefined>()];
     let paused = 0;
     const { gathered, goes } = gathering({ pause: () => pauses[paused++]!.promise });
-    const first = gathered.add("a", 1);
+    void gathered.add("a", 1);
     goes[0]?.end();
-    expect(await first).toBe(2);
+    await turn();
+    expect(paused).toBe(0);
     void gathered.add("a", 2);
     void gathered.add("a", 3);
+    goes[1]?.end();
     await turn();
-    expect(goes).toHaveLength(1);
+    expect(paused).toBe(1);
+    void gathered.add("a", 4);
+    expect(goes).toHaveLength(2);
     pauses[0]?.resolve(undefined);
     await turn();
-    expect(goes[1]?.items).toEqual([2, 3]);
+    expect(goes[2]?.items).toEqual([3, 4]);
+    goes[2]?.end();
+    await turn();
+    expect(paused).toBe(2);
+    pauses[1]?.resolve(undefined);
+    await turn();
+    void gathered.add("a", 5);
+    goes[3]?.end();
+    await turn();
+    expect([goes[3]?.items, paused]).toEqual([[5], 2]);
+  });
+
+  it("makes nobody wait who comes again as soon as the last is done", async () => {
+    let paused = 0;
+    const gathered = new Gathering<string, number, number>({
+      go: async (items) => {
+        await turn();
+        return items;
+      },
+      atMost: 9,
+      pause: async () => {
+        paused += 1;
+      },
+    });
+    for (const item of [1, 2, 3]) expect(await gathered.add("a", item)).toBe(item);
+    expect(paused).toBe(0);
   });
 
   it("lets what fails together go alone, so that nobody pays for another", async () => {
