@@ -42,6 +42,13 @@ export interface Cost {
   readonly eventLoop: { readonly p50: number; readonly p99: number; readonly max: number };
 }
 
+/** What the RSA of one call takes with nothing around it. */
+export interface RsaAlone {
+  readonly cpuMsPerCall: number;
+  /** Of all threads together. */
+  readonly callsPerMs: number;
+}
+
 const DELAY_RESOLUTION_MS = 1;
 
 /** A gateway: behind a proxy, so that callers have addresses of their own, as an operator would have it. */
@@ -92,22 +99,24 @@ const commands = {
     const at = (part: number): number => delay.percentile(part) / 1e6;
     return { ...cost, eventLoop: { p50: at(50), p99: at(99), max: delay.max / 1e6 } };
   },
-  /** The yardstick in this process: CPU of the RSA of one call, done by so many threads at once. */
-  async rsa(options: { readonly threads: number; readonly calls: number }) {
+  /** The yardstick in this process: the RSA of calls, done by so many threads at once. */
+  async rsa(options: { readonly threads: number; readonly calls: number }): Promise<RsaAlone> {
     while (threads.length < options.threads) {
       const thread = new Worker(new URL("rsa-thread.js", import.meta.url));
       threads.push(thread);
       await once(thread, "message");
     }
-    const before = cpuMs();
     const busy = threads.slice(0, options.threads);
+    const callsOfThread = Math.ceil(options.calls / busy.length);
+    const calls = callsOfThread * busy.length;
+    const [cpuBefore, began] = [cpuMs(), performance.now()];
     await Promise.all(
       busy.map(async (thread) => {
-        thread.postMessage(Math.ceil(options.calls / busy.length));
+        thread.postMessage(callsOfThread);
         await once(thread, "message");
       }),
     );
-    return (cpuMs() - before) / (Math.ceil(options.calls / busy.length) * busy.length);
+    return { cpuMsPerCall: (cpuMs() - cpuBefore) / calls, callsPerMs: calls / (performance.now() - began) };
   },
   /** Bytes of the process in memory, from now on watched for their peak. */
   memory() {

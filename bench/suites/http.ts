@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Load } from "../programs/load-generator.ts";
-import type { Cost, ServerOptions } from "../programs/server.ts";
+import type { Cost, RsaAlone, ServerOptions } from "../programs/server.ts";
 import { HttpServer } from "../support/http-server.ts";
 import { interleave, type Round } from "../support/interleave.ts";
 import { echoCalls } from "../support/sites.ts";
@@ -43,6 +43,7 @@ export const http: Suite = {
 /** @param asUsed with as many threads as a host has by itself. */
 function report(bench: Bench, servers: ReadonlyMap<number, MeasuredServer>, asUsed: MeasuredServer): void {
   const rates = (workers: number): number[] => servers.get(workers)?.rates ?? [];
+  const rsaRates = (threads: number): number[] => servers.get(threads)?.rsaRates ?? [];
   const { workers, costs, loads, rsa, perCall } = asUsed;
   bench.add("http.server-cpu", `HTTP: CPU of the server / of RSA, ${workers} workers`, ratios(perCall, rsa), {
     unit: "×",
@@ -53,6 +54,14 @@ function report(bench: Bench, servers: ReadonlyMap<number, MeasuredServer>, asUs
     unit: "×",
     bound: { atLeast: 1.5 },
   });
+  bench.add(
+    "http.rsa-scaling",
+    "HTTP: RSA alone in the same process, 2 threads / 1",
+    ratios(rsaRates(2), rsaRates(1)),
+    {
+      unit: "×",
+    },
+  );
   bench.add("http.scaling-4", "HTTP: calls a second, 4 workers / 1", ratios(rates(4), rates(1)), { unit: "×" });
   const delays = (pick: (cost: Cost) => number): number[] => costs.map(pick);
   bench.add(
@@ -121,6 +130,8 @@ class MeasuredServer {
   readonly loads: Load[] = [];
   /** Milliseconds of CPU that the RSA of a call takes in the server's process. */
   readonly rsa: number[] = [];
+  /** RSA of calls a millisecond, with nothing else to do. */
+  readonly rsaRates: number[] = [];
   readonly #http: HttpServer;
   readonly #calls: number;
   #isWarm = false;
@@ -150,26 +161,27 @@ class MeasuredServer {
   readonly round: Round = async () => {
     const { server, load } = this.#http;
     await load.ask("prepare", this.#calls);
-    const rsaBefore = await this.#rsaCpu();
+    const rsaBefore = await this.#rsaAlone();
     await server.ask("begin");
     const made = await load.ask("closedLoop", this.#calls);
     const cost = await server.ask("end");
     if (made.byStatus["200"] !== made.calls || made.odd > 0) {
       throw new Error(`Not all calls were answered: ${JSON.stringify(made)}`);
     }
-    const rsaAfter = await this.#rsaCpu();
+    const rsaAfter = await this.#rsaAlone();
     // The first round warms up.
     if (this.#isWarm) {
       this.costs.push(cost);
       this.loads.push(made);
-      this.rsa.push(median([rsaBefore, rsaAfter]));
+      this.rsa.push(median([rsaBefore.cpuMsPerCall, rsaAfter.cpuMsPerCall]));
+      this.rsaRates.push(median([rsaBefore.callsPerMs, rsaAfter.callsPerMs]));
     }
     this.#isWarm = true;
     return made.wallMs / made.calls;
   };
 
   /** With as many threads as the cores that the calls have, so that they share those in the same way. */
-  #rsaCpu(): Promise<number> {
+  #rsaAlone(): Promise<RsaAlone> {
     const threads = Math.min(this.workers, availableParallelism());
     return this.#http.server.ask("rsa", { threads, calls: 200 });
   }
