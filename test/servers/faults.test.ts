@@ -364,7 +364,7 @@ onEngines("values", ENGINES.sql, (engine) => {
   });
 });
 
-/** Statements of one connection that hold the row which every change of a peer wants. */
+/** Statements of one connection that hold rows for a while. Default: the one that every change of a peer wants. */
 function holdLock(engine: Engine, seconds: number, lock = "select * from mnet_site for update"): readonly string[] {
   const sleep = engine.name === "postgresql" ? `select pg_sleep(${seconds})` : `select sleep(${seconds})`;
   return ["begin", lock, sleep, "commit"];

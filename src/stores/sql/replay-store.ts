@@ -106,7 +106,7 @@ export function sqlReplayStore(context: SqlContext): ReplayStore {
       const results = new Map<Message, Seen>();
       const changed: Schema["replay_peer"][] = [];
       for (const { peer, seen, count, last } of judged) {
-        for (const [message, first] of seen) results.set(message, { seen: first, evicted: 0 });
+        for (const [message, said] of seen) results.set(message, { seen: said, evicted: 0 });
         if (!last) continue;
         const { entries, evicted } = await bounded(trx, peer, count, last.maxEntries, last.now);
         results.set(last, { seen: "first", evicted });
@@ -117,7 +117,7 @@ export function sqlReplayStore(context: SqlContext): ReplayStore {
     });
   }
 
-  /** The counts of peers, one after the other. On a server that has more than one waiting: of one peer only. */
+  /** The counts of peers, waited for one after the other. Where rows are locked, of one only: two could wait for each other. */
   async function lockedEach(trx: Transaction<Schema>, peers: readonly PeerId[]): Promise<ReadonlyMap<PeerId, Count>> {
     const counts = new Map<PeerId, Count>();
     for (const peer of peers) counts.set(peer, await locked(trx, peer));
