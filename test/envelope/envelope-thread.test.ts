@@ -131,9 +131,13 @@ describe("EnvelopeThread", () => {
   });
 
   it("SEC-005 leaves what it cannot open for other keys", async () => {
-    const body = await sealedFor();
     const bulk = thread();
-    const { message } = (await by(bulk, reading(body))) as { message: EncryptedMessage };
+    const read = async (): Promise<EncryptedMessage> => {
+      const { message } = (await by(bulk, reading(await sealedFor()))) as { message: EncryptedMessage };
+      // What is not below a key's modulus is not tried with it at all, and moduli differ from run to run.
+      return mallory.key.fits(message.wrappedKey) ? message : read();
+    };
+    const message = await read();
     const before = Buffer.from(message.ciphertext);
     for (let n = 0; n < 2; n += 1) {
       const opening = by(bulk, decryptingMessage(message, [mallory.key]), true);
