@@ -1,3 +1,8 @@
+import { shortLived } from "./short-lived.ts";
+
+/** Where bytes come to stand. */
+type Memory = (length: number) => Buffer;
+
 /**
  * Decodes base64 strictly (SEC-012): the standard alphabet, canonical padding, no stray bits.
  * XML white space is allowed anywhere, because Moodles with line-wrapping PHP builds send it (MNET-034).
@@ -6,18 +11,20 @@
  */
 export function decodeBase64(text: string): Buffer | undefined {
   // Of letters beyond Latin-1 the platform's decoder takes the low byte.
-  return Buffer.byteLength(text, "utf8") === text.length ? decodeLatin1(text) : undefined;
+  return Buffer.byteLength(text, "utf8") === text.length ? decodeLatin1(text, Buffer.allocUnsafe) : undefined;
 }
 
-function decodeLatin1(text: string): Buffer | undefined {
-  return decodeCompact(text) ?? (hasSpace(text) ? decodeCompact(withoutSpace(text)) : undefined);
+function decodeLatin1(text: string, memory: Memory): Buffer | undefined {
+  return decodeCompact(text, memory) ?? (hasSpace(text) ? decodeCompact(withoutSpace(text), memory) : undefined);
 }
 
-function decodeCompact(text: string): Buffer | undefined {
-  const bytes = Buffer.from(text, "base64");
+function decodeCompact(text: string, memory: Memory): Buffer | undefined {
+  if (text.length % 4 !== 0 || isForUrls(text)) return undefined;
+  const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
+  const bytes = memory((text.length / 4) * 3 - padding);
   // The platform's decoder skips what it does not know, so something is missing then.
-  if (text.length !== Math.ceil(bytes.length / 3) * 4 || isForUrls(text)) return undefined;
-  // What is left is in the last characters: padding of the right length, and no stray bits.
+  if (bytes.write(text, "base64") !== bytes.length) return undefined;
+  // No stray bits in the last character.
   const rest = bytes.length % 3;
   return rest === 0 || text.endsWith(bytes.toString("base64", bytes.length - rest)) ? bytes : undefined;
 }
@@ -27,9 +34,12 @@ const SLICE = 64 * 1024;
 /** The same as bytes. */
 const BYTES_OF_SLICE = (SLICE / 4) * 3;
 
-/** The same of text that is there as bytes. A long one is decoded in slices, so that it never stands in memory as a string. */
+/**
+ * The same of text that is there as bytes, for what is soon forgotten. A long one is decoded in slices, so that it never
+ * stands in memory as a string.
+ */
 export function decodeBase64Bytes(text: Buffer): Buffer | undefined {
-  if (text.length <= SLICE) return decodeLatin1(text.toString("latin1"));
+  if (text.length <= SLICE) return decodeLatin1(text.toString("latin1"), shortLived);
   const bytes = Buffer.allocUnsafe(Math.ceil(text.length / 4) * 3);
   const lastSlice = text.length - (text.length % SLICE || SLICE);
   let length = 0;
@@ -43,15 +53,15 @@ export function decodeBase64Bytes(text: Buffer): Buffer | undefined {
     if (written !== (whole / 4) * 3 || isForUrls(slice)) return undefined;
     length += written;
   }
-  const end = decodeLatin1(rest + text.toString("latin1", lastSlice));
+  const end = decodeLatin1(rest + text.toString("latin1", lastSlice), shortLived);
   return end && bytes.subarray(0, length + end.copy(bytes, length));
 }
 
-/** A text in Latin-1, of texts and of bytes that stand in it as base64. */
+/** A text in Latin-1, of texts and of bytes that stand in it as base64; soon forgotten. */
 export function latin1WithBase64(parts: readonly (string | Uint8Array)[]): Buffer {
   let length = 0;
   for (const part of parts) length += typeof part === "string" ? part.length : Math.ceil(part.length / 3) * 4;
-  const text = Buffer.allocUnsafe(length);
+  const text = shortLived(length);
   let at = 0;
   for (const part of parts) {
     at += typeof part === "string" ? text.write(part, at, "latin1") : writeBase64(text, at, part);
