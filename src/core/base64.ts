@@ -11,7 +11,9 @@ type Memory = (length: number) => Buffer;
  */
 export function decodeBase64(text: string): Buffer | undefined {
   // Of letters beyond Latin-1 the platform's decoder takes the low byte.
-  return Buffer.byteLength(text, "utf8") === text.length ? decodeLatin1(text, Buffer.allocUnsafe) : undefined;
+  return Buffer.byteLength(text, "utf8") === text.length
+    ? decodeLatin1(text, (length) => Buffer.allocUnsafe(length))
+    : undefined;
 }
 
 function decodeLatin1(text: string, memory: Memory): Buffer | undefined {

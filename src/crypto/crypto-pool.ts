@@ -20,7 +20,7 @@ const MAXIMUM_WAITING = 300;
 /** Operations that travel together while some wait; while very many do, this part of them. */
 const LARGE_BATCH = 8;
 const PART_OF_MANY = 1 / 8;
-/** Fewer operations at once are done here, while no thread is awake: that takes no longer, and less CPU. */
+/** Fewer operations at once are shared with one thread: to wake more of them costs more than they save. */
 const WORTH_WAKING = 6;
 /** Operations are done here until they take more than this part of the thread's time, and that for so long. */
 const WORTHWHILE_PART = 0.1;
@@ -63,8 +63,8 @@ export class CryptoPool implements PrivateOperator {
   #whenIdle: (() => void) | undefined;
 
   /**
-   * @param options `threads`: at most; 0 for none. `maximumWaiting`: requests. `worthWaking`: operations at once for which
-   *   sleeping threads are woken.
+   * @param options `threads`: at most; 0 for none. `maximumWaiting`: requests. `worthWaking`: operations at once from which
+   *   on they are left to the threads.
    */
   constructor(options: { threads: number; maximumWaiting?: number; worthWaking?: number }) {
     const { threads, maximumWaiting = MAXIMUM_WAITING, worthWaking = WORTH_WAKING } = options;
@@ -154,9 +154,26 @@ export class CryptoPool implements PrivateOperator {
     });
   }
 
-  /** To the idlest thread that has room, in batches that are the larger the more waits. */
   #dispatch(): void {
-    if (this.#waiting.size < this.#worthWaking && !this.#isAnyAwake()) this.#doHere();
+    let underWay = 0;
+    for (const { operations } of this.#threads) underWay += operations;
+    if (this.#waiting.size + underWay < this.#worthWaking) this.#dispatchFew(underWay);
+    else this.#dispatchMany();
+  }
+
+  /** Half of all that is under way to the thread that is awake, or to one; the others are done here meanwhile. */
+  #dispatchFew(underWay: number): void {
+    const half = Math.floor((this.#waiting.size + underWay) / 2);
+    let busiest: CryptoThread<Job> | undefined;
+    for (const thread of this.#threads) {
+      if (thread.hasRoom && thread.operations >= (busiest?.operations ?? 0)) busiest = thread;
+    }
+    if (half > underWay) busiest?.send(this.#takeWaiting(half - underWay));
+    this.#doHere();
+  }
+
+  /** To the idlest thread that has room, in batches that are the larger the more waits. */
+  #dispatchMany(): void {
     while (this.#waiting.size > 0) {
       let idlest: CryptoThread<Job> | undefined;
       for (const thread of this.#threads) {
@@ -167,22 +184,22 @@ export class CryptoPool implements PrivateOperator {
       // When the event loop is slow to come round, threads have to have enough to do until it does.
       const largest = Math.max(LARGE_BATCH, waiting * PART_OF_MANY);
       const size = Math.min(largest, Math.ceil(waiting / this.#threads.size));
-      const batch: Job[] = [];
-      for (let job = this.#waiting.take(); job; job = batch.length < size ? this.#waiting.take() : undefined) {
-        batch.push(job);
-      }
-      idlest.send(batch);
+      idlest.send(this.#takeWaiting(size));
     }
   }
 
-  #isAnyAwake(): boolean {
-    for (const { load } of this.#threads) if (load > 0) return true;
-    return false;
+  /** The next ones, so many at most. */
+  #takeWaiting(size: number): Job[] {
+    const batch: Job[] = [];
+    for (let job = this.#waiting.take(); job; job = batch.length < size ? this.#waiting.take() : undefined) {
+      batch.push(job);
+    }
+    return batch;
   }
 
   #doHere(): void {
     for (let job = this.#waiting.take(); job; job = this.#waiting.take()) this.#settle(job, undefined);
-    this.#whenIdle?.();
+    if (!this.#isBusy()) this.#whenIdle?.();
   }
 
   #settle({ operation, resolve, reject }: Job, result: Uint8Array | undefined): void {

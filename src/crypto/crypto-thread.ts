@@ -29,6 +29,7 @@ export class CryptoThread<T extends { readonly operation: PrivateOperation }> {
   /** The one that was not used for longest comes first. */
   readonly #keys = new Map<KeyObject, { readonly number: number; usedAt: number }>();
   #lastKey = 0;
+  #operations = 0;
   #isReady = false;
   #isEnded = false;
 
@@ -51,6 +52,11 @@ export class CryptoThread<T extends { readonly operation: PrivateOperation }> {
     return this.#underWay.length;
   }
 
+  /** How many operations are in them. */
+  get operations(): number {
+    return this.#operations;
+  }
+
   get hasRoom(): boolean {
     return this.#isReady && this.#underWay.length < BATCHES_AHEAD;
   }
@@ -58,6 +64,7 @@ export class CryptoThread<T extends { readonly operation: PrivateOperation }> {
   send(batch: readonly T[]): void {
     if (this.#underWay.length === 0) this.#worker.ref();
     this.#underWay.push(batch);
+    this.#operations += batch.length;
     const added: [number, KeyObject][] = [];
     const now = performance.now();
     const operations = batch.map(({ operation: { kind, key, data } }) => ({
@@ -83,6 +90,7 @@ export class CryptoThread<T extends { readonly operation: PrivateOperation }> {
 
   #done(results: Uint8Array): void {
     const batch = this.#underWay.shift() ?? [];
+    this.#operations -= batch.length;
     if (this.#underWay.length === 0) this.#worker.unref();
     this.#observer.onResults(batch, unpackResults(results, batch.length));
   }

@@ -9,6 +9,7 @@ import {
 } from "node:crypto";
 import { Worker } from "node:worker_threads";
 import { describe, expect, it, vi } from "vitest";
+import { unpackOperations } from "../../src/crypto/batch.ts";
 import { borrowCryptoPool, CryptoOverload, CryptoPool } from "../../src/crypto/crypto-pool.ts";
 import type { PrivateOperation } from "../../src/crypto/private-operation.ts";
 import { watchWorkers } from "../support/watched-workers.ts";
@@ -34,7 +35,17 @@ async function started(options: ConstructorParameters<typeof CryptoPool>[0]): Pr
   return pool;
 }
 
-const { workers: threads, warnings } = watchWorkers(() => Promise.all(pools.splice(0).map((pool) => pool.close())));
+const {
+  workers: threads,
+  messages,
+  warnings,
+} = watchWorkers(() => Promise.all(pools.splice(0).map((pool) => pool.close())));
+
+/** What the threads were sent to do. */
+const batches = (): { worker: Worker; size: number }[] =>
+  messages.flatMap(({ worker, message }) =>
+    message instanceof Uint8Array ? [{ worker, size: unpackOperations(message).length }] : [],
+  );
 
 describe("CryptoPool", () => {
   it("answers each operation with its own result, whatever thread it came from", async () => {
@@ -67,16 +78,40 @@ describe("CryptoPool", () => {
     expect(threads.size).toBe(0);
   });
 
-  it("does a few operations at once without waking its threads, and leaves more to them", async () => {
-    const pool = await started({ threads: 1, worthWaking: 4 });
-    const cases = Array.from({ length: 4 }, () => decryption());
-    const hexOf = (some: typeof cases): Promise<string[]> =>
-      Promise.all(some.map(({ operation }) => hex(pool.perform(operation, "a peer"))));
-    const expected = cases.map((each) => each.expected);
-    expect(await hexOf(cases.slice(0, 3))).toEqual(expected.slice(0, 3));
-    expect(threads.size).toBe(0);
-    expect(await hexOf(cases)).toEqual(expected);
-    expect(threads.size).toBe(1);
+  it("shares a few operations at once with one thread, and leaves more to all of them", async () => {
+    const pool = await started({ threads: 1, worthWaking: 6 });
+    for (const [atOnce, sent] of [
+      [1, []],
+      [2, [1]],
+      [5, [2]],
+      [6, [6]],
+    ] as const) {
+      const before = batches().length;
+      const cases = Array.from({ length: atOnce }, () => decryption());
+      expect(await Promise.all(cases.map(({ operation }) => hex(pool.perform(operation, "a peer"))))).toEqual(
+        cases.map(({ expected }) => expected),
+      );
+      expect(batches().slice(before)).toMatchObject(sent.map((size) => ({ size })));
+    }
+  });
+
+  it("shares with the thread that is awake, while a few are under way", async () => {
+    const pool = await started({ threads: 2, worthWaking: 6 });
+    const { operation, expected } = decryption(keyOf(4096), 512);
+    const some = (count: number): Promise<string>[] =>
+      Array.from({ length: count }, () => hex(pool.perform(operation)));
+    while (threads.size < 2) await Promise.all(some(20));
+    const before = batches().length;
+    const results: Promise<string>[] = [];
+    for (let n = 0; n < 12; n += 1) {
+      results.push(...some(2));
+      await new Promise(setImmediate);
+    }
+    expect(new Set(await Promise.all(results))).toEqual(new Set([expected]));
+    expect(new Set(batches().map(({ worker }) => worker)).size).toBe(2);
+    const few = batches().slice(before);
+    expect(new Set(few.map(({ worker }) => worker)).size).toBe(1);
+    expect(few.length).toBeGreaterThan(1);
   });
 
   it("is closed when such a few are done", async () => {

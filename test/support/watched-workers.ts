@@ -8,6 +8,8 @@ process.execArgv.push("--import", new URL("./typescript.mjs", import.meta.url).h
 export interface WatchedWorkers {
   /** Those that were sent something, in order. */
   readonly workers: ReadonlySet<Worker>;
+  /** What they were sent. */
+  readonly messages: readonly { readonly worker: Worker; readonly message: unknown }[];
   /** Of the process. */
   readonly warnings: readonly string[];
 }
@@ -15,6 +17,7 @@ export interface WatchedWorkers {
 /** @param close ends what a test has started. */
 export function watchWorkers(close: () => Promise<unknown>): WatchedWorkers {
   const workers = new Set<Worker>();
+  const messages: { worker: Worker; message: unknown }[] = [];
   const warnings: string[] = [];
   const onWarning = (warning: Error): void => void warnings.push(warning.message);
   beforeEach(() => {
@@ -22,6 +25,7 @@ export function watchWorkers(close: () => Promise<unknown>): WatchedWorkers {
     const { postMessage } = Worker.prototype;
     vi.spyOn(Worker.prototype, "postMessage").mockImplementation(function (this: Worker, ...message) {
       workers.add(this);
+      messages.push({ worker: this, message: message[0] });
       postMessage.apply(this, message);
     });
     process.on("warning", onWarning);
@@ -33,7 +37,8 @@ export function watchWorkers(close: () => Promise<unknown>): WatchedWorkers {
     await new Promise(setImmediate);
     process.off("warning", onWarning);
     workers.clear();
+    messages.length = 0;
     warnings.length = 0;
   });
-  return { workers, warnings };
+  return { workers, messages, warnings };
 }
