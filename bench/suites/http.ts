@@ -11,6 +11,8 @@ import type { Bench, Suite } from "../support/suite.ts";
 
 const CONNECTIONS = 32;
 const WORKERS = [1, 2, 4];
+/** Rounds of 3,000 calls until V8 has compiled what a call needs. */
+const WARM_UP = 4;
 
 /** Over loopback, from a process that only sends what was sealed before. */
 export const http: Suite = {
@@ -23,11 +25,14 @@ export const http: Suite = {
     const usual = WORKERS.includes(cores) ? cores : 2;
     let sqlite: MeasuredServer | undefined;
     try {
-      for (const workers of WORKERS) servers.set(workers, await MeasuredServer.start({ workers }, bench));
+      const [rounds, warmUp] = [bench.either(8, 2), bench.either(WARM_UP, 1)];
+      const start = (options: ServerOptions & { readonly workers: number }): Promise<MeasuredServer> =>
+        MeasuredServer.start(options, { calls: bench.either(3000, 800), warmUp });
+      for (const workers of WORKERS) servers.set(workers, await start({ workers }));
       const storeUrl = `sqlite:${join(directory, "mnet.db")}`;
-      sqlite = await MeasuredServer.start({ workers: usual, storeUrl }, bench);
+      sqlite = await start({ workers: usual, storeUrl });
       const contenders = Object.fromEntries([...servers].map(([workers, { round }]) => [String(workers), round]));
-      await interleave({ ...contenders, sqlite: sqlite.round }, { rounds: bench.either(8, 2), warmUp: 1 });
+      await interleave({ ...contenders, sqlite: sqlite.round }, { rounds, warmUp });
       const asUsed = servers.get(usual);
       if (!asUsed) throw new Error(`There is no server with ${usual} threads.`);
       report(bench, servers, asUsed);
@@ -124,6 +129,12 @@ async function halfLoad(bench: Bench, server: MeasuredServer): Promise<void> {
   }
 }
 
+/** How many calls a round has, and how many rounds do not count. */
+interface RoundOptions {
+  readonly calls: number;
+  readonly warmUp: number;
+}
+
 /** One server with its load generator; keeps what each round cost. */
 class MeasuredServer {
   readonly workers: number;
@@ -135,18 +146,23 @@ class MeasuredServer {
   readonly rsaRates: number[] = [];
   readonly #http: HttpServer;
   readonly #calls: number;
-  #isWarm = false;
+  /** Rounds that are still to come before one counts. */
+  #warmUp: number;
 
-  private constructor(workers: number, http: HttpServer, calls: number) {
+  private constructor(workers: number, http: HttpServer, { calls, warmUp }: RoundOptions) {
     this.workers = workers;
     this.#http = http;
     this.#calls = calls;
+    this.#warmUp = warmUp;
   }
 
-  static async start(options: ServerOptions & { readonly workers: number }, bench: Bench): Promise<MeasuredServer> {
+  static async start(
+    options: ServerOptions & { readonly workers: number },
+    rounds: RoundOptions,
+  ): Promise<MeasuredServer> {
     const http = await HttpServer.start({ ...options, documents: echoCalls(1024) });
     await http.connect(CONNECTIONS);
-    return new MeasuredServer(options.workers, http, bench.either(3000, 800));
+    return new MeasuredServer(options.workers, http, rounds);
   }
 
   /** Calls a second of each round. */
@@ -170,14 +186,14 @@ class MeasuredServer {
       throw new Error(`Not all calls were answered: ${JSON.stringify(made)}`);
     }
     const rsaAfter = await this.#rsaAlone();
-    // The first round warms up.
-    if (this.#isWarm) {
+    if (this.#warmUp > 0) {
+      this.#warmUp -= 1;
+    } else {
       this.costs.push(cost);
       this.loads.push(made);
       this.rsa.push(median([rsaBefore.cpuMsPerCall, rsaAfter.cpuMsPerCall]));
       this.rsaRates.push(median([rsaBefore.callsPerMs, rsaAfter.callsPerMs]));
     }
-    this.#isWarm = true;
     return made.wallMs / made.calls;
   };
 

@@ -59,25 +59,41 @@ export function decodeBase64Bytes(text: Buffer): Buffer | undefined {
   return end && bytes.subarray(0, length + end.copy(bytes, length));
 }
 
-/** A text in Latin-1, of texts and of bytes that stand in it as base64; soon forgotten. */
-export function latin1WithBase64(parts: readonly (string | Uint8Array)[]): Buffer {
+/** Bytes that stand in a text as base64. */
+export class Base64 {
+  readonly bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+
+  /** How much they are as text. */
+  get length(): number {
+    return Math.ceil(this.bytes.length / 3) * 4;
+  }
+}
+
+/** A text in Latin-1, put together of texts and of what is Latin-1 already; soon forgotten. */
+export function latin1Of(parts: readonly (string | Uint8Array | Base64)[]): Buffer {
   let length = 0;
-  for (const part of parts) length += typeof part === "string" ? part.length : Math.ceil(part.length / 3) * 4;
+  for (const part of parts) length += part.length;
   const text = shortLived(length);
   let at = 0;
   for (const part of parts) {
-    at += typeof part === "string" ? text.write(part, at, "latin1") : writeBase64(text, at, part);
+    if (typeof part === "string") text.write(part, at, "latin1");
+    else if (part instanceof Base64) writeBase64(text, at, part.bytes);
+    else text.set(part, at);
+    at += part.length;
   }
   return text;
 }
 
-function writeBase64(text: Buffer, start: number, part: Uint8Array): number {
+function writeBase64(text: Buffer, start: number, part: Uint8Array): void {
   const bytes = Buffer.isBuffer(part) ? part : Buffer.from(part.buffer, part.byteOffset, part.byteLength);
   let at = start;
   for (let from = 0; from < bytes.length; from += BYTES_OF_SLICE) {
     at += text.write(bytes.toString("base64", from, from + BYTES_OF_SLICE), at, "latin1");
   }
-  return at - start;
 }
 
 const SPACE = [" ", "\t", "\r", "\n"];

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { decodeBase64, decodeBase64Bytes, latin1WithBase64 } from "../core/base64.ts";
+import { Base64, decodeBase64, decodeBase64Bytes } from "../core/base64.ts";
 import { EnvelopeError } from "../core/errors.ts";
 import type { Certificate } from "../crypto/certificate.ts";
 import { SESSION_KEY_LENGTH, type KeyPair } from "../crypto/key-pair.ts";
@@ -140,8 +140,9 @@ export function readPlaintext(ciphertext: Buffer, sessionKey: Uint8Array): Conte
   }
 }
 
-// Kept as one piece: Moodle's layout to the byte (spec 4.1, MNET-040).
-const BEFORE_DATA = `<?xml version="1.0" encoding="iso-8859-1"?>
+// Moodle's to the byte (spec 4.1, MNET-040). Between the pieces: ciphertext, wrapped key, wwwroot.
+const LAYOUT = new KnownLayout([
+  `<?xml version="1.0" encoding="iso-8859-1"?>
     <encryptedMessage>
         <EncryptedData Id="ED" xmlns="http://www.w3.org/2001/04/xmlenc#">
             <EncryptionMethod Algorithm="${ALGORITHM.cipher}"/>
@@ -150,8 +151,8 @@ const BEFORE_DATA = `<?xml version="1.0" encoding="iso-8859-1"?>
                 <ds:KeyName>XMLENC</ds:KeyName>
             </ds:KeyInfo>
             <CipherData>
-                <CipherValue>`;
-const BEFORE_KEY = `</CipherValue>
+                <CipherValue>`,
+  `</CipherValue>
             </CipherData>
         </EncryptedData>
         <EncryptedKey Id="EK" xmlns="http://www.w3.org/2001/04/xmlenc#">
@@ -160,19 +161,18 @@ const BEFORE_KEY = `</CipherValue>
                 <ds:KeyName>SSLKEY</ds:KeyName>
             </ds:KeyInfo>
             <CipherData>
-                <CipherValue>`;
-const BEFORE_WWWROOT = `</CipherValue>
+                <CipherValue>`,
+  `</CipherValue>
             </CipherData>
             <ReferenceList>
                 <DataReference URI="#ED"/>
             </ReferenceList>
             <CarriedKeyName>XMLENC</CarriedKeyName>
         </EncryptedKey>
-        <wwwroot>`;
-const AFTER_WWWROOT = `</wwwroot>
-    </encryptedMessage>`;
-
-const LAYOUT = new KnownLayout([BEFORE_DATA, BEFORE_KEY, BEFORE_WWWROOT, AFTER_WWWROOT]);
+        <wwwroot>`,
+  `</wwwroot>
+    </encryptedMessage>`,
+]);
 
 /** Reads an encrypted envelope from its bytes. Throws `MNET_ENVELOPE_MALFORMED`. */
 export const readEncrypted = (bytes: Uint8Array): EncryptedMessage =>
@@ -213,13 +213,7 @@ export function freshKey({ sender, recipient, random = randomBytesAhead }: Encry
 
 /** Writes the encrypted envelope of a message that nobody needs any more: the ciphertext takes its place in memory. */
 export function writeEncrypted(plaintext: Buffer, { sender, sessionKey, wrappedKey }: Encryption): Buffer {
-  return latin1WithBase64([
-    BEFORE_DATA,
-    rc4InPlace(sessionKey, plaintext),
-    BEFORE_KEY,
-    wrappedKey,
-    BEFORE_WWWROOT + escapeXml(sender) + AFTER_WWWROOT,
-  ]);
+  return LAYOUT.write([new Base64(rc4InPlace(sessionKey, plaintext)), new Base64(wrappedKey), escapeXml(sender)]);
 }
 
 const malformed = (reason: string): EnvelopeError =>

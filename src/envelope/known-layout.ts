@@ -1,3 +1,5 @@
+import { latin1Of, type Base64 } from "../core/base64.ts";
+
 const LESS_THAN = 0x3c;
 
 /**
@@ -31,6 +33,11 @@ export class KnownLayout {
       if (at > bytes.length || part.compare(bytes, start, at) !== 0) return undefined;
     }
     return at === bytes.length ? fields : undefined;
+  }
+
+  /** A text with these fields; soon forgotten. Fields are Latin-1, and escaped. */
+  write(fields: readonly (string | Base64)[]): Buffer {
+    return latin1Of(this.#parts.flatMap(({ bytes }, n) => (n === 0 ? [bytes] : [fields[n - 1] ?? "", bytes])));
   }
 }
 

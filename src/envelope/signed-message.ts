@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { decodeBase64, decodeBase64Bytes, latin1WithBase64 } from "../core/base64.ts";
+import { Base64, decodeBase64, decodeBase64Bytes } from "../core/base64.ts";
 import { EnvelopeError } from "../core/errors.ts";
 import type { KeyPair } from "../crypto/key-pair.ts";
 import { sha1 } from "../crypto/rsa.ts";
@@ -80,8 +80,10 @@ function digestRemarks(digest: string | undefined, document: Buffer): string[] {
   return isRight ? [] : ["the digest does not match"];
 }
 
-// Kept as one piece: the layout is Moodle's to the byte, because old receivers look for it (spec 3.4, MNET-024, 025).
-const BEFORE_DIGEST = `<?xml version="1.0" encoding="iso-8859-1"?>
+// Moodle's to the byte, because old receivers look for it (spec 3.4, MNET-024, 025). Between the pieces: digest, signature,
+// wwwroot, document, wwwroot, timestamp.
+const LAYOUT = new KnownLayout([
+  `<?xml version="1.0" encoding="iso-8859-1"?>
     <signedMessage>
         <Signature Id="MoodleSignature" xmlns="http://www.w3.org/2000/09/xmldsig#">
             <SignedInfo>
@@ -89,33 +91,24 @@ const BEFORE_DIGEST = `<?xml version="1.0" encoding="iso-8859-1"?>
                 <SignatureMethod Algorithm="${ALGORITHM.signature}"/>
                 <Reference URI="#XMLRPC-MSG">
                     <DigestMethod Algorithm="${ALGORITHM.digest}"/>
-                    <DigestValue>`;
-const BEFORE_SIGNATURE = `</DigestValue>
+                    <DigestValue>`,
+  `</DigestValue>
                 </Reference>
             </SignedInfo>
-            <SignatureValue>`;
-const BEFORE_KEY_URL = `</SignatureValue>
+            <SignatureValue>`,
+  `</SignatureValue>
             <KeyInfo>
-                <RetrievalMethod URI="`;
-const BEFORE_OBJECT = `/mnet/publickey.php"/>
+                <RetrievalMethod URI="`,
+  `/mnet/publickey.php"/>
             </KeyInfo>
         </Signature>
-        <object ID="XMLRPC-MSG">`;
-const BEFORE_WWWROOT = `</object>
-        <wwwroot>`;
-const BEFORE_TIMESTAMP = `</wwwroot>
-        <timestamp>`;
-const AFTER_TIMESTAMP = `</timestamp>
-    </signedMessage>`;
-
-const LAYOUT = new KnownLayout([
-  BEFORE_DIGEST,
-  BEFORE_SIGNATURE,
-  BEFORE_KEY_URL,
-  BEFORE_OBJECT,
-  BEFORE_WWWROOT,
-  BEFORE_TIMESTAMP,
-  AFTER_TIMESTAMP,
+        <object ID="XMLRPC-MSG">`,
+  `</object>
+        <wwwroot>`,
+  `</wwwroot>
+        <timestamp>`,
+  `</timestamp>
+    </signedMessage>`,
 ]);
 
 /** Reads a signed envelope from its bytes. Throws `MNET_ENVELOPE_MALFORMED`. */
@@ -164,13 +157,7 @@ export function* signing(document: Uint8Array, { sender, key, timestamp }: Signi
 /** Writes the signed envelope. */
 export function writeSigned(document: Uint8Array, { sender, timestamp, digest, signature }: Signature): Buffer {
   const from = escapeXml(sender);
-  return latin1WithBase64([
-    BEFORE_DIGEST + digest + BEFORE_SIGNATURE,
-    signature,
-    BEFORE_KEY_URL + from + BEFORE_OBJECT,
-    document,
-    `${BEFORE_WWWROOT}${from}${BEFORE_TIMESTAMP}${timestamp}${AFTER_TIMESTAMP}`,
-  ]);
+  return LAYOUT.write([digest, new Base64(signature), from, new Base64(document), from, String(timestamp)]);
 }
 
 const malformed = (reason: string): EnvelopeError =>

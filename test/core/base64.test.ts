@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { decodeBase64, decodeBase64Bytes, latin1WithBase64 } from "../../src/core/base64.ts";
+import { Base64, decodeBase64, decodeBase64Bytes, latin1Of } from "../../src/core/base64.ts";
 
 describe("decodeBase64", () => {
   it.each([
@@ -112,13 +112,13 @@ describe("decodeBase64Bytes", () => {
   });
 });
 
-describe("latin1WithBase64", () => {
+describe("latin1Of", () => {
   const lengths = [0, 1, 2, 3, 49_151, 49_152, 49_153, 200_000];
 
   it("puts bytes into a text and gets them out again", () => {
     for (const length of lengths) {
       const bytes = randomBytes(length);
-      const text = latin1WithBase64(["<a>\u00e9", bytes, "</a>", new Uint8Array(1), ""]);
+      const text = latin1Of(["<a>\u00e9", new Base64(bytes), Buffer.from("</a>"), new Base64(new Uint8Array(1)), ""]);
       expect(text.toString("latin1")).toBe(`<a>\u00e9${bytes.toString("base64")}</a>AA==`);
     }
   });

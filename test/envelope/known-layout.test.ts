@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { Base64 } from "../../src/core/base64.ts";
 import { EnvelopeError } from "../../src/core/errors.ts";
 import { decryptMessage, readEncrypted, readEncryptedMessage } from "../../src/envelope/encrypted-message.ts";
 import { KnownLayout, plainText } from "../../src/envelope/known-layout.ts";
@@ -28,6 +29,12 @@ describe("KnownLayout", () => {
   it("reads the fields of exactly one layout", () => {
     expect(read("<a><b>one</b><c d='two/x'/><e>three</e></a>")).toEqual(["one", "two", "three"]);
     expect(read("<a><b></b><c d='/x'/><e></e></a>")).toEqual(["", "", ""]);
+  });
+
+  it("writes what it reads", () => {
+    const written = layout.write(["one", new Base64(Buffer.from("two")), ""]);
+    expect(written.toString("latin1")).toBe("<a><b>one</b><c d='dHdv/x'/><e></e></a>");
+    expect(read(written.toString("latin1"))).toEqual(["one", "dHdv", ""]);
   });
 
   it("reads nothing of any other", () => {
