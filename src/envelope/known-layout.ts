@@ -37,7 +37,14 @@ export class KnownLayout {
 
   /** A text with these fields; soon forgotten. Fields are Latin-1, and escaped. */
   write(fields: readonly (string | Base64)[]): Buffer {
-    return latin1Of(this.#parts.flatMap(({ bytes }, n) => (n === 0 ? [bytes] : [fields[n - 1] ?? "", bytes])));
+    const pieces: (string | Uint8Array | Base64)[] = [];
+    let n = 0;
+    for (const { bytes } of this.#parts) {
+      pieces.push(bytes);
+      const field = fields[n++];
+      if (field !== undefined) pieces.push(field);
+    }
+    return latin1Of(pieces);
   }
 }
 
