@@ -73,16 +73,15 @@ export class Base64 {
   }
 }
 
-/** A text in Latin-1, put together of texts and of what is Latin-1 already; soon forgotten. */
-export function latin1Of(parts: readonly (string | Uint8Array | Base64)[]): Buffer {
+/** A text in Latin-1, of texts and of bytes that stand in it as base64; soon forgotten. */
+export function latin1Of(parts: readonly (string | Base64)[]): Buffer {
   let length = 0;
   for (const part of parts) length += part.length;
   const text = shortLived(length);
   let at = 0;
   for (const part of parts) {
     if (typeof part === "string") text.write(part, at, "latin1");
-    else if (part instanceof Base64) writeBase64(text, at, part.bytes);
-    else text.set(part, at);
+    else writeBase64(text, at, part.bytes);
     at += part.length;
   }
   return text;

@@ -8,11 +8,15 @@ const LESS_THAN = 0x3c;
  * strict reader read what is not: so it says nothing that reading XML would not have said.
  */
 export class KnownLayout {
-  readonly #parts: readonly { readonly bytes: Buffer; readonly lessThan: number }[];
+  readonly #parts: readonly { readonly text: string; readonly bytes: Buffer; readonly lessThan: number }[];
 
   /** @param parts what stands around the fields. Each part after the first has a `<`, at which the field before it has ended. */
   constructor(parts: readonly string[]) {
-    this.#parts = parts.map((part) => ({ bytes: Buffer.from(part, "latin1"), lessThan: part.indexOf("<") }));
+    this.#parts = parts.map((text) => ({
+      text,
+      bytes: Buffer.from(text, "latin1"),
+      lessThan: text.indexOf("<"),
+    }));
   }
 
   /** The bytes of the fields, or `undefined`: another layout. */
@@ -37,13 +41,19 @@ export class KnownLayout {
 
   /** A text with these fields; soon forgotten. Fields are Latin-1, and escaped. */
   write(fields: readonly (string | Base64)[]): Buffer {
-    const pieces: (string | Uint8Array | Base64)[] = [];
+    const pieces: (string | Base64)[] = [];
+    let before = "";
     let n = 0;
-    for (const { bytes } of this.#parts) {
-      pieces.push(bytes);
+    for (const { text } of this.#parts) {
+      before += text;
       const field = fields[n++];
-      if (field !== undefined) pieces.push(field);
+      if (typeof field === "string") before += field;
+      else if (field) {
+        pieces.push(before, field);
+        before = "";
+      }
     }
+    pieces.push(before);
     return latin1Of(pieces);
   }
 }
