@@ -14,6 +14,8 @@ export interface GatheringOptions<Item, Result> {
   readonly atMost: number;
   /** What a lane waits for between two goes, while more than one thing at a time comes. Default: nothing. */
   readonly pause?: (() => Promise<unknown>) | undefined;
+  /** Milliseconds after which a lane waits no longer for a go that does not end. Default: it waits. */
+  readonly patienceMs?: number | undefined;
 }
 
 /**
@@ -43,20 +45,37 @@ export class Gathering<Lane, Item, Result> {
     this.#busy.set(lane, waiting);
     for (;;) {
       const together = waiting.splice(0, this.#options.atMost);
-      const settle = await this.#outcomeOf(together);
+      const going = this.#outcomeOf(together);
+      const settle = await this.#inTime(going);
+      if (!settle) void going.then((late) => late());
       if (together.length === 1 && waiting.length === 0) {
         // Nothing to gather. The lane is free before anybody hears of it, and comes again.
         this.#busy.delete(lane);
-        settle();
+        settle?.();
         return;
       }
-      settle();
+      settle?.();
       await this.#options.pause?.();
       if (waiting.length === 0) {
         this.#busy.delete(lane);
         return;
       }
     }
+  }
+
+  /** What comes of it, or `undefined`: it takes too long. */
+  async #inTime<T>(going: Promise<T>): Promise<T | undefined> {
+    const { patienceMs } = this.#options;
+    if (patienceMs === undefined) return going;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => {
+        resolve(undefined);
+      }, patienceMs);
+    });
+    const first = await Promise.race([going, late]);
+    clearTimeout(timer);
+    return first;
   }
 
   /** Lets them go; returns how to tell them what came of it. */

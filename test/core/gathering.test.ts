@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { StoreError } from "../../src/core/errors.ts";
 import { Gathering, type GatheringOptions } from "../../src/core/gathering.ts";
 import { withResolvers } from "../support/with-resolvers.ts";
@@ -107,6 +107,28 @@ describe("Gathering", () => {
     });
     for (const item of [1, 2, 3]) expect(await gathered.add("a", item)).toBe(item);
     expect(paused).toBe(0);
+  });
+
+  it("waits no longer than it is told for a go that does not end, and that go is still settled", async () => {
+    const { gathered, goes } = gathering({ patienceMs: 20 });
+    const hung = gathered.add("a", 1);
+    const others = [2, 3].map((item) => gathered.add("a", item));
+    await turn();
+    expect(goes).toHaveLength(1);
+    await vi.waitFor(() => expect(goes).toHaveLength(2));
+    expect(goes[1]?.items).toEqual([2, 3]);
+    goes[1]?.end();
+    expect(await Promise.all(others)).toEqual([4, 6]);
+    const alone = gathered.add("a", 4);
+    await vi.waitFor(() => expect(goes).toHaveLength(3));
+    goes[0]?.fail(new RangeError("too late"));
+    await expect(hung).rejects.toThrow("too late");
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    const last = gathered.add("a", 5);
+    expect(goes[3]?.items).toEqual([5]);
+    goes[3]?.end();
+    goes[2]?.end();
+    expect(await Promise.all([alone, last])).toEqual([8, 10]);
   });
 
   it("lets what fails together go alone, so that nobody pays for another", async () => {

@@ -10,16 +10,17 @@ import { mysqlEngine } from "../../src/stores/sql/mysql-engine.ts";
 import { postgresEngine } from "../../src/stores/sql/postgres-engine.ts";
 import { sqlStore } from "../../src/stores/sql/sql-store.ts";
 import { startServer, type DatabaseServer } from "../support/database-servers.ts";
+import { startStallingProxy } from "../support/stalling-proxy.ts";
 import { ENGINES, freshName, onEngines, type Engine } from "./engines.ts";
 
 const QUICK = { connectMs: 1000, statementMs: 1000 };
 
-/** A store that does not wait for long. */
-function impatient(engine: Engine, url: string): Store {
+/** A store that does not wait for long, unless told. */
+function impatient(engine: Engine, url: string, limits: Partial<typeof QUICK> = {}): Store {
   const address = parseServerAddress(url);
   const make: (...given: Parameters<typeof postgresEngine>) => SqlEngine =
     engine.name === "postgresql" ? postgresEngine : mysqlEngine;
-  return sqlStore(make(address, 3, QUICK), "mnet_");
+  return sqlStore(make(address, 3, { ...QUICK, ...limits }), "mnet_");
 }
 
 async function failure(work: Promise<unknown>): Promise<StoreError> {
@@ -181,6 +182,31 @@ onEngines("a server that fails", ENGINES.servers, (engine) => {
     await locked;
     expect((await waiting.replay.remember(busy, "new", limits, 1)).seen).toBe("first");
     await waiting.close();
+  });
+
+  test("SEC-033 SEC-084 a connection that hangs holds up nobody else's messages for long, and loses none", async () => {
+    const limits = { until: 9, maxEntries: 9 };
+    const ids = [21, 22, 23].map((id) => id as PeerId);
+    for (const id of ids) await store.replay.remember(id, "before", limits, 1);
+    const proxy = await startStallingProxy(server.port);
+    const through = impatient(engine, url.replace(`:${server.port}`, `:${proxy.port}`), { statementMs: 20_000 });
+    const [first, ...others] = ids.map((id) => () => through.replay.remember(id, "new", limits, 1));
+    try {
+      await through.peers.find(1 as PeerId);
+      proxy.stall();
+      const hung = first?.();
+      const started = performance.now();
+      expect(await Promise.all(others.map((remember) => remember()))).toMatchObject([
+        { seen: "first" },
+        { seen: "first" },
+      ]);
+      expect(performance.now() - started).toBeLessThan(3000);
+      proxy.goOn();
+      expect(await hung).toMatchObject({ seen: "first" });
+    } finally {
+      await through.close();
+      await proxy.close();
+    }
   });
 
   test("a server that hangs is told in time, and is used again when it goes on", async () => {

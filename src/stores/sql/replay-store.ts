@@ -12,6 +12,9 @@ import { replacing } from "./upsert.ts";
 /** Who lowers the bound by a million rows gets rid of them bit by bit, not in one call that holds up everybody. */
 const EVICTED_AT_ONCE = 1000;
 
+/** One connection that hangs must not hold up those whose messages could be remembered by another. */
+const PATIENCE_MS = 1000;
+
 /**
  * Messages that were taken, in SQL. Each peer's rows are counted in a row of their own: counting a million takes too long.
  *
@@ -59,6 +62,7 @@ export function sqlReplayStore(context: SqlContext): ReplayStore {
     atMost: ROWS_AT_ONCE,
     // An embedded engine never waits for anything: nothing could come meanwhile, and be remembered with the rest.
     pause: engine.embedded ? setImmediate : undefined,
+    patienceMs: engine.embedded ? undefined : PATIENCE_MS,
   });
   /** Messages of a peer whose count somebody else has: no other peer waits for it. */
   const apart = new Gathering<PeerId, Message, Seen>({
