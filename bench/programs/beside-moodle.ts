@@ -41,7 +41,7 @@ const connections = Number(options.connections);
 const callsOfMoodle = Number(options.calls);
 /** About as many as take as long. */
 const CALLS_OF_OURS = 8 * callsOfMoodle;
-/** Rounds until V8 has compiled what a call needs; neither server has just been started as a rule. */
+/** Rounds until V8 has compiled what a call needs, as it has in a server that has been running for a while. */
 const WARM_UP = 5;
 
 /** Calls a second, and milliseconds of the server's CPU for each, by round. */

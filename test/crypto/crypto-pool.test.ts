@@ -176,6 +176,20 @@ describe("CryptoPool", () => {
     expect(await hex(pool.perform(operation))).toBe(expected);
   });
 
+  it("the half that was given to a thread is not lost with it", async () => {
+    const pool = await started({ threads: 1, worthWaking: 6 });
+    let given = 0;
+    vi.spyOn(Worker.prototype, "postMessage").mockImplementation(function (this: Worker) {
+      given += 1;
+      void this.terminate();
+    });
+    const cases = Array.from({ length: 4 }, () => decryption());
+    const results = await Promise.all(cases.map(({ operation }) => hex(pool.perform(operation))));
+    expect(results).toEqual(cases.map(({ expected }) => expected));
+    expect(given).toBeGreaterThan(0);
+    expect(warnings).toContainEqual(expect.stringMatching(/^A thread for private-key operations ended/));
+  });
+
   it("goes on without threads if they keep dying", async () => {
     const pool = await started({ threads: 2 });
     vi.spyOn(Worker.prototype, "postMessage").mockImplementation(function (this: Worker) {
