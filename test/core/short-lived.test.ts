@@ -20,7 +20,7 @@ describe("shortLived", () => {
     expect(shortLived(LARGEST_PART).buffer.byteLength).toBeGreaterThan(LARGEST_PART);
   });
 
-  it("SEC-084 of what is shared, no thread can be given a part and take the others along", () => {
+  it("of what is shared, no thread can be given a part and take the others along", () => {
     const [mine, others] = [shortLived(10).fill(1), shortLived(10).fill(2)];
     expect(mine.buffer).toBe(others.buffer);
     const { port1, port2 } = new MessageChannel();

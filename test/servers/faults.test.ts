@@ -162,7 +162,7 @@ onEngines("a server that fails", ENGINES.servers, (engine) => {
     await holder.close();
   });
 
-  test("SEC-033 SEC-084 whoever has one peer's messages locked holds up those of no other", async () => {
+  test("SEC-033 whoever has one peer's messages locked holds up those of no other", async () => {
     const limits = { until: 9, maxEntries: 9 };
     const [busy, other] = [11 as PeerId, 12 as PeerId];
     for (const id of [busy, other]) await store.replay.remember(id, "before", limits, 1);
@@ -184,7 +184,7 @@ onEngines("a server that fails", ENGINES.servers, (engine) => {
     await waiting.close();
   });
 
-  test("SEC-033 SEC-084 a connection that hangs holds up nobody else's messages for long, and loses none", async () => {
+  test("SEC-033 a connection that hangs holds up nobody else's messages for long, and loses none", async () => {
     const limits = { until: 9, maxEntries: 9 };
     const ids = [21, 22, 23].map((id) => id as PeerId);
     for (const id of ids) await store.replay.remember(id, "before", limits, 1);
