@@ -6,6 +6,9 @@ export interface Waiting {
   readonly share: Share | undefined;
 }
 
+/** Shares that are known although nothing of theirs waits, before they are forgotten. */
+const MAXIMUM_IDLE = 1000;
+
 /**
  * Operations that wait for a thread. Those of calls that have begun come first, in their order: an answer frees more than
  * a new request. Then each share in turn, so that nobody waits for another's crowd.
@@ -15,8 +18,13 @@ export interface Waiting {
 export class WaitingOperations<T extends Waiting> {
   readonly #maximum: number;
   readonly #begun: T[] = [];
-  /** The share whose turn it is comes first. */
-  readonly #requests = new Map<Share, T[]>();
+  /**
+   * What waits of each share, which may be nothing. Those are kept: a map that shares enter and leave with every request
+   * keeps the requests in memory (`UnderWay`).
+   */
+  readonly #crowds = new Map<Share, T[]>();
+  /** The crowds of which something waits. The one whose turn it is comes first. */
+  readonly #turns: T[][] = [];
   #requestCount = 0;
 
   /** @param maximum of requests that wait. */
@@ -45,7 +53,7 @@ export class WaitingOperations<T extends Waiting> {
       return undefined;
     }
     const crowd = this.#largestCrowd();
-    const own = this.#requests.get(share)?.length ?? 0;
+    const own = this.#crowds.get(share)?.length ?? 0;
     if (own + 1 >= crowd.length) return waiting;
     const givesWay = crowd.pop();
     this.#requestCount -= 1;
@@ -61,26 +69,38 @@ export class WaitingOperations<T extends Waiting> {
   take(): T | undefined {
     const begun = this.#begun.shift();
     if (begun) return begun;
-    const [next] = this.#requests;
-    if (!next) return undefined;
-    const [share, crowd] = next;
-    const request = crowd.shift();
+    const crowd = this.#turns.shift();
+    const request = crowd?.shift();
+    if (!crowd || !request) return undefined;
     this.#requestCount -= 1;
-    this.#requests.delete(share);
-    if (crowd.length > 0) this.#requests.set(share, crowd);
+    if (crowd.length > 0) this.#turns.push(crowd);
     return request;
   }
 
   #addRequest(share: Share, waiting: T): void {
-    const crowd = this.#requests.get(share);
-    if (crowd) crowd.push(waiting);
-    else this.#requests.set(share, [waiting]);
+    const crowd = this.#crowdOf(share);
+    if (crowd.length === 0) this.#turns.push(crowd);
+    crowd.push(waiting);
     this.#requestCount += 1;
+  }
+
+  #crowdOf(share: Share): T[] {
+    let crowd = this.#crowds.get(share);
+    if (!crowd) {
+      if (this.#crowds.size >= MAXIMUM_IDLE + this.#turns.length) this.#forgetIdle();
+      crowd = [];
+      this.#crowds.set(share, crowd);
+    }
+    return crowd;
+  }
+
+  #forgetIdle(): void {
+    for (const [share, { length }] of this.#crowds) if (length === 0) this.#crowds.delete(share);
   }
 
   #largestCrowd(): T[] {
     let largest: T[] = [];
-    for (const crowd of this.#requests.values()) if (crowd.length > largest.length) largest = crowd;
+    for (const crowd of this.#turns) if (crowd.length > largest.length) largest = crowd;
     return largest;
   }
 }

@@ -1,6 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import { ConfigError } from "../core/errors.ts";
 import { Task } from "../core/task.ts";
+import { UnderWay } from "../core/under-way.ts";
 
 /** What heeds its signal may tidy up for so long; what does not is left behind. */
 const GRACE_MS = 1000;
@@ -9,8 +10,8 @@ const GRACE_MS = 1000;
 export class WorkInFlight {
   readonly #name: string;
   readonly #clock: Clock;
-  readonly #running = new Map<Promise<unknown>, Task>();
-  readonly #withStore = new Set<Promise<unknown>>();
+  readonly #running = new UnderWay<{ readonly promise: Promise<unknown>; readonly task: Task }>();
+  readonly #withStore = new UnderWay<Promise<unknown>>();
   #isClosing = false;
   #isStoreClosed = false;
 
@@ -36,11 +37,11 @@ export class WorkInFlight {
     if (this.#isClosing) throw this.#closed();
     const task = new Task(parent);
     const promise = work(task);
-    this.#running.set(promise, task);
+    const leave = this.#running.enter({ promise, task });
     try {
       return await promise;
     } finally {
-      this.#running.delete(promise);
+      leave();
       task.end();
     }
   }
@@ -49,25 +50,24 @@ export class WorkInFlight {
   async withStore<T>(work: () => Promise<T>): Promise<T> {
     if (this.#isStoreClosed) throw this.#closed();
     const promise = work();
-    const running = promise.catch(() => undefined);
-    this.#withStore.add(running);
+    const leave = this.#withStore.enter(promise.catch(() => undefined));
     try {
       return await promise;
     } finally {
-      this.#withStore.delete(running);
+      leave();
     }
   }
 
   /** Takes nothing new, waits for what runs, aborts what runs too long. */
   async end(patienceMs: number): Promise<void> {
     this.#isClosing = true;
-    const quiet = Promise.allSettled(this.#running.keys());
+    const quiet = Promise.allSettled(this.#running.values.map(({ promise }) => promise));
     if (!(await this.#isWithin(quiet, patienceMs))) {
-      for (const task of this.#running.values()) task.abort(this.#closed());
+      for (const { task } of this.#running.values) task.abort(this.#closed());
       await this.#isWithin(quiet, GRACE_MS);
     }
     this.#isStoreClosed = true;
-    await this.#isWithin(Promise.all(this.#withStore), GRACE_MS);
+    await this.#isWithin(Promise.all(this.#withStore.values), GRACE_MS);
   }
 
   #isWithin(event: Promise<unknown>, ms: number): Promise<boolean> {

@@ -33,6 +33,16 @@ describe("WaitingOperations", () => {
     expect(all(waiting)).toEqual(["crowd1", "a1", "b1", "crowd2", "b2", "crowd3", "crowd4"]);
   });
 
+  it("takes requests of more shares than it remembers", () => {
+    const waiting = new WaitingOperations<Job>(2);
+    for (let n = 0; n < 3000; n += 1) {
+      waiting.add(request(`peer${n} `, 1));
+      waiting.add(request("always ", n));
+      expect(all(waiting)).toEqual([`peer${n} 1`, `always ${n}`]);
+    }
+    expect(waiting.size).toBe(0);
+  });
+
   it("what was put back is the next", () => {
     const waiting = new WaitingOperations<Job>(1);
     waiting.add(begun(2));
