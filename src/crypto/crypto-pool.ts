@@ -22,6 +22,8 @@ const LARGE_BATCH = 8;
 const PART_OF_MANY = 1 / 8;
 /** Fewer operations at once are shared with one thread: to wake more of them costs more than they save. */
 const WORTH_WAKING = 6;
+/** Fewer still are done here. */
+const WORTH_SHARING = 3;
 /** Operations are done here until they take more than this part of the thread's time, and that for so long. */
 const WORTHWHILE_PART = 0.1;
 const WORTHWHILE_MS = 250;
@@ -163,7 +165,8 @@ export class CryptoPool implements PrivateOperator {
 
   /** Half of all that is under way to the thread that is awake, or to one; the others are done here meanwhile. */
   #dispatchFew(underWay: number): void {
-    const half = Math.floor((this.#waiting.size + underWay) / 2);
+    const all = this.#waiting.size + underWay;
+    const half = all < WORTH_SHARING ? 0 : Math.floor(all / 2);
     let busiest: CryptoThread<Job> | undefined;
     for (const thread of this.#threads) {
       if (thread.hasRoom && thread.operations >= (busiest?.operations ?? 0)) busiest = thread;

@@ -78,11 +78,12 @@ describe("CryptoPool", () => {
     expect(threads.size).toBe(0);
   });
 
-  it("shares a few operations at once with one thread, and leaves more to all of them", async () => {
+  it("does two operations at once itself, shares a few with one thread, and leaves more to all of them", async () => {
     const pool = await started({ threads: 1, worthWaking: 6 });
     for (const [atOnce, sent] of [
       [1, []],
-      [2, [1]],
+      [2, []],
+      [3, [1]],
       [5, [2]],
       [6, [6]],
     ] as const) {
@@ -104,7 +105,7 @@ describe("CryptoPool", () => {
     const before = batches().length;
     const results: Promise<string>[] = [];
     for (let n = 0; n < 12; n += 1) {
-      results.push(...some(2));
+      results.push(...some(3));
       await new Promise(setImmediate);
     }
     expect(new Set(await Promise.all(results))).toEqual(new Set([expected]));
