@@ -9,7 +9,7 @@ interface Place<T> {
  *
  * The platform's sets and maps move into a new table whenever the gaps in theirs are too many. Of one that lives for long,
  * the tables that were left are swept by the next major collection only, and until then they keep what was in them, with
- * everything that was known of the requests: of four calls at a time, a fifth of all memory.
+ * everything that was known of the requests (docs/decisions/0067).
  */
 export class UnderWay<T> {
   readonly #places: Place<T>[] = [];

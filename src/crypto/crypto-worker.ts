@@ -1,4 +1,4 @@
-import { createPrivateKey, type KeyObject } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import { parentPort } from "node:worker_threads";
 import { packResults, unpackOperations } from "./batch.ts";
 import { perform } from "./private-operation.ts";
@@ -14,19 +14,8 @@ export interface KeyChange {
 
 const keys = new Map<number, KeyObject>();
 
-/** A key that threads have in common makes each wait while another renews what blinds its operations. */
-function ownCopyOf(key: KeyObject): KeyObject {
-  const der = { type: "pkcs8", format: "der" } as const;
-  const bytes = key.export(der);
-  try {
-    return createPrivateKey({ key: bytes, ...der });
-  } finally {
-    bytes.fill(0);
-  }
-}
-
 function change({ added, dropped }: KeyChange): void {
-  for (const [number, key] of added) keys.set(number, ownCopyOf(key));
+  for (const [number, key] of added) keys.set(number, key);
   for (const number of dropped) keys.delete(number);
 }
 

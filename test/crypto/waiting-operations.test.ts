@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { WaitingOperations } from "../../src/crypto/waiting-operations.ts";
+import { usedHeap } from "../support/used-heap.ts";
 
 interface Job {
   readonly share: string | undefined;
@@ -33,14 +34,30 @@ describe("WaitingOperations", () => {
     expect(all(waiting)).toEqual(["crowd1", "a1", "b1", "crowd2", "b2", "crowd3", "crowd4"]);
   });
 
-  it("takes requests of more shares than it remembers", () => {
-    const waiting = new WaitingOperations<Job>(2);
-    for (let n = 0; n < 3000; n += 1) {
-      waiting.add(request(`peer${n} `, 1));
-      waiting.add(request("always ", n));
-      expect(all(waiting)).toEqual([`peer${n} 1`, `always ${n}`]);
+  it("forgets shares of which nothing waits, when they are many", () => {
+    const waiting = new WaitingOperations<Job>(10);
+    const come = (from: number, to: number): void => {
+      for (let n = from; n < to; n += 1) {
+        waiting.add(request(`peer${n}`));
+        waiting.take();
+      }
+    };
+    come(0, 10_000);
+    const before = usedHeap();
+    come(10_000, 210_000);
+    expect(usedHeap() - before).toBeLessThan(2 * 2 ** 20);
+  });
+
+  it("forgets none of which something waits", () => {
+    const waiting = new WaitingOperations<Job>(10);
+    const taken: number[] = [];
+    for (const n of [0, 1]) waiting.add(request("kept", n));
+    for (let n = 2; n < 3000; n += 1) {
+      waiting.add(request("kept", n));
+      waiting.add(request(`peer${n}`));
+      for (const job of [waiting.take(), waiting.take()]) if (job?.share === "kept") taken.push(job.n);
     }
-    expect(waiting.size).toBe(0);
+    expect(taken).toEqual(Array.from({ length: 2998 }, (_, n) => n));
   });
 
   it("what was put back is the next", () => {
