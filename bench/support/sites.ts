@@ -90,10 +90,15 @@ export async function startServer(
   });
 }
 
+/** Sent within twice this time after they were sealed, calls are on time; a server remarks on what is not. */
+const AHEAD_MS = 10_000;
+
 /** Seals calls of some sites, which share a key, for another: as many as are wanted, each of them fresh. */
 export class Mailbag {
+  readonly #senders: readonly string[];
+  readonly #key: KeyPair;
   readonly #recipient: Certificate;
-  readonly #signed: readonly { readonly sender: string; readonly message: Buffer }[];
+  readonly #documents: readonly Uint8Array[];
   #next = 0;
 
   constructor(options: {
@@ -103,24 +108,30 @@ export class Mailbag {
     readonly recipient: string;
     readonly documents: readonly Uint8Array[];
   }) {
-    const key = KeyPair.parse(options.key);
+    this.#senders = options.senders;
+    this.#key = KeyPair.parse(options.key);
     this.#recipient = Certificate.parse(options.recipient);
-    const sign = (document: Uint8Array, sender: string): Buffer =>
-      signMessage(document, { sender, key, timestamp: new Date() });
-    this.#signed = options.documents.flatMap((document) =>
-      options.senders.map((sender) => ({ sender, message: sign(document, sender) })),
-    );
+    this.#documents = options.documents;
   }
 
-  /** The signature of a document is always the same; what makes an envelope fresh is its session key. */
   seal(): Buffer {
-    const signed = this.#signed[this.#next++ % this.#signed.length];
-    if (!signed) throw new RangeError("There is nothing to seal.");
-    return encryptMessage(signed.message, { sender: signed.sender, recipient: this.#recipient });
+    const [body] = this.fill(1);
+    if (!body) throw new RangeError("There is nothing to seal.");
+    return body;
   }
 
+  /** Each document is signed once by each sender; what makes an envelope fresh is its session key. */
   fill(count: number): Buffer[] {
-    return Array.from({ length: count }, () => this.seal());
+    const timestamp = new Date(Date.now() + AHEAD_MS);
+    const letters = this.#documents.flatMap((document) => this.#senders.map((sender) => ({ document, sender })));
+    const signed = new Map<number, Buffer>();
+    return Array.from({ length: count }, () => {
+      const at = this.#next++ % letters.length;
+      const { document, sender } = letters[at]!;
+      let message = signed.get(at);
+      if (!message) signed.set(at, (message = signMessage(document, { sender, key: this.#key, timestamp })));
+      return encryptMessage(message, { sender, recipient: this.#recipient });
+    });
   }
 }
 

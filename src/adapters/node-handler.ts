@@ -56,7 +56,9 @@ async function answer(host: Host, req: IncomingMessage, res: ServerResponse, nex
     return;
   }
   if (res.getHeaderNames().length === 0) {
-    res.writeHead(response.status, response.headers.flat());
+    const headers: string[] = [];
+    for (const [name, value] of response.headers) headers.push(name, value);
+    res.writeHead(response.status, headers);
   } else {
     // One by one: `writeHead` would put our cookies in the place of those that the application has set meanwhile.
     for (const [name, value] of response.headers) {
@@ -65,7 +67,17 @@ async function answer(host: Host, req: IncomingMessage, res: ServerResponse, nex
     }
     res.writeHead(response.status);
   }
-  res.end(req.method === "HEAD" ? undefined : response.body);
+  if (req.method === "HEAD") res.end();
+  else end(res, response.body);
+}
+
+/** With its head, what Node writes without asking for memory first. */
+const IN_ONE_PIECE = 15 * 1024;
+
+/** A string is joined to the head and written at once; of a head and bytes, Node makes a list first. */
+function end(res: ServerResponse, body: Uint8Array): void {
+  if (body.length > IN_ONE_PIECE) res.end(body);
+  else res.end(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("latin1"), "latin1");
 }
 
 /** A request as the host sees it. What most requests are answered without is made when somebody asks for it. */

@@ -32,9 +32,9 @@ export class Answers {
   wrap(document: Uint8Array, { signWith, encryptTo, secure }: Wrapping): NowOrLater<Uint8Array> {
     const { self: sender, keys, clock, random } = this.#options;
     if (!signWith) return encryptTo ? encryptMessage(document, { sender, recipient: encryptTo, random }) : document;
-    const sealing = { sender, key: signWith, timestamp: new Date(clock.now()), random };
+    const sealing = { sender, key: signWith, recipient: encryptTo, timestamp: new Date(clock.now()), random };
     if (secure && encryptTo) return sealSecure(document, { ...sealing, ...secure, recipient: encryptTo }).body;
-    return keys.work(sealingMessage(document, { ...sealing, recipient: encryptTo }), true);
+    return keys.work(sealingMessage(document, sealing), true);
   }
 
   /**

@@ -322,7 +322,8 @@ export class Receiver {
     const { peer } = caller;
     const started = clock.now();
     const report = (body: Uint8Array, fault?: Fault): void => {
-      context.emit({
+      const { profile } = wrapping.secure ?? {};
+      const served = {
         type: "call.served",
         level: "debug",
         peer: referenceTo(peer),
@@ -330,9 +331,12 @@ export class Receiver {
         durationMs: clock.now() - started,
         bytesIn,
         bytesOut: body.length,
-        ...(wrapping.secure?.profile && { profile: wrapping.secure.profile }),
-        ...(fault && { faultCode: fault.faultCode }),
-      });
+      } as const;
+      context.emit(
+        profile || fault
+          ? { ...served, ...(profile && { profile }), ...(fault && { faultCode: fault.faultCode }) }
+          : served,
+      );
     };
     try {
       const wrapped = this.#answers.wrap(await dispatcher.run(call, caller, context), wrapping);

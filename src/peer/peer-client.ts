@@ -139,12 +139,13 @@ export class PeerClient {
   /** Attempts until one succeeds; after each that failed there has to be another reason for the next. */
   async #attempts(call: Omit<Attempt, "signer">): Promise<Answer> {
     const { keys, newKeyNotices } = this.#options;
-    const { method, emit } = call;
+    const { method, request, signal, emit } = call;
     const noticesBefore = newKeyNotices.count(call.peer.id);
     const taken = new Set<AnotherChance["because"]>();
     let { peer, profile } = call;
     for (;;) {
-      const attempt: Attempt = { ...call, peer, profile, signer: (await keys.active(peer)).current };
+      const { current: signer } = await keys.active(peer);
+      const attempt: Attempt = { peer, profile, signer, method, request, signal, emit };
       try {
         return await this.#attempt(attempt);
       } catch (error) {

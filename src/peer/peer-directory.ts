@@ -118,7 +118,8 @@ export class PeerDirectory {
 
   /** How to reach the peer. Each route is for one exchange: a weak one is told of. */
   routeTo(peer: PeerRecord, emit?: Emit): Route {
-    return { ...this.routeFor(peer, peer.settings, emit), peer: peer.id };
+    const { wwwroot, tls, allowAddresses, timeoutMs, emit: tell } = this.routeFor(peer, peer.settings, emit);
+    return { wwwroot, peer: peer.id, tls, allowAddresses, timeoutMs, emit: tell };
   }
 
   /** How to reach a site with these settings, whether it is a peer or not. No circuit breaker watches that. */

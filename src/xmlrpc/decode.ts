@@ -43,7 +43,19 @@ function* decoding(document: Uint8Array, options: DecodeOptions = {}): LongWork<
   const perByte = (options.dialect ?? (source.declaration === EPI_DECLARATION ? "epi" : undefined)) === "epi";
   yield;
   const content = (yield* readKnownForm(source, perByte, limits)) ?? (yield* readAnyForm(source, perByte, limits));
-  return { ...content, dialect: options.dialect ?? detectDialect(content.kind, source.declaration) };
+  return withDialect(content, options.dialect ?? detectDialect(content.kind, source.declaration));
+}
+
+/** Spelled out: an object that others are spread into has a hidden class of its own, and nobody knows its properties. */
+function withDialect(content: DocumentContent, dialect: Dialect | undefined): XmlRpcDocument {
+  switch (content.kind) {
+    case "call":
+      return { kind: "call", method: content.method, params: content.params, dialect };
+    case "result":
+      return { kind: "result", value: content.value, dialect };
+    case "fault":
+      return { kind: "fault", faultCode: content.faultCode, faultString: content.faultString, dialect };
+  }
 }
 
 /**
