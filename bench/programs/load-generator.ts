@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Client, request, type Dispatcher } from "undici";
+import { request } from "undici";
 import type { GeneratedKeyPair } from "../../src/keys/generate-key-pair.ts";
+import { LeanLine, UndiciLine, type Letter, type Line, type Outcome } from "../support/line.ts";
 import { serveCommands } from "../support/processes.ts";
 import { Mailbag, requireResult } from "../support/sites.ts";
 import { quantile } from "../support/statistics.ts";
@@ -13,6 +14,8 @@ export interface Target {
   readonly key: GeneratedKeyPair;
   readonly recipient: string;
   readonly documents: readonly Uint8Array[];
+  /** Whether it is a server of ours, which can be called with less effort. */
+  readonly isOurs?: boolean;
 }
 
 /** What came of many calls. */
@@ -49,59 +52,30 @@ export interface Probe {
 
 /** Addresses behind the proxy, as if peers called from many machines. */
 const ADDRESSES = 32;
-let origin = "";
-let path = "/";
+let newLine: () => Line = () => {
+  throw new Error("It is not said yet whom to call.");
+};
 let mail: Mailbag | undefined;
-let bodies: Buffer[] = [];
-let clients: Client[] = [];
+let letters: Letter[] = [];
+let lines: Line[] = [];
 let answerLength = 0;
 /** Ends when what an open loop left behind has been answered. */
 let backlog = Promise.resolve();
-const address = (n: number): string => `192.0.2.${1 + (n % ADDRESSES)}`;
+
+const prepare = (count: number): void => {
+  const bodies = mail?.fill(count) ?? [];
+  letters = bodies.map((body, n) => ({ body, address: `192.0.2.${1 + (n % ADDRESSES)}` }));
+};
 
 /** Sealed beforehand; each is sent once. */
-function nextBody(): Buffer {
-  const body = bodies.pop();
-  if (!body) throw new Error("Too few envelopes were prepared.");
-  return body;
+function nextLetter(): Letter {
+  const letter = letters.pop();
+  if (!letter) throw new Error("Too few envelopes were prepared.");
+  return letter;
 }
 
-/** What one call came to. */
-interface Outcome {
-  readonly status: number;
-  readonly length: number;
-  readonly retryAfter: boolean;
-}
-
-function call(client: Client, n: number, done: (outcome: Outcome) => void): void {
-  let status = 0;
-  let length = 0;
-  let retryAfter = false;
-  const handler: Dispatcher.DispatchHandler = {
-    onRequestStart() {
-      // Nothing to prepare; undici tells the two kinds of handlers apart by it.
-    },
-    onResponseStart(_controller, statusCode, headers) {
-      status = statusCode;
-      retryAfter = headers["retry-after"] !== undefined;
-    },
-    onResponseData(_controller, chunk) {
-      length += chunk.length;
-    },
-    onResponseEnd: () => done({ status, length, retryAfter }),
-    onResponseError: () => done({ status: 0, length: 0, retryAfter: false }),
-  };
-  client.dispatch(
-    {
-      path,
-      method: "POST",
-      headers: { "content-type": "text/xml", "x-forwarded-for": address(n) },
-      body: nextBody(),
-    },
-    handler,
-  );
-}
-const callAsync = (client: Client, n: number): Promise<Outcome> => new Promise((resolve) => call(client, n, resolve));
+const call = (line: Line, done: (outcome: Outcome) => void): void => line.send(nextLetter(), done);
+const callAsync = (line: Line): Promise<Outcome> => new Promise((resolve) => call(line, resolve));
 
 /** Counts outcomes, and the CPU and the time that they take. */
 class Tally {
@@ -143,38 +117,36 @@ const latencyOf = (values: readonly number[]): Latency => ({
   max: quantile(values, 1),
 });
 
+/** The kernel keeps a few hundred waiting to be accepted; more at once would wait for its next attempt. */
+const AT_ONCE = 100;
+
 async function connect(connections: number): Promise<void> {
-  await Promise.all(clients.map((client) => client.destroy()));
-  clients = Array.from({ length: connections }, () => new Client(origin, { pipelining: 1 }));
-  if (connections < MANY) return;
-  // The kernel keeps a few hundred waiting to be accepted; more at once would wait for its next attempt.
-  const page = path.replace("xmlrpc/server.php", "publickey.php");
-  for (let n = 0; n < clients.length; n += MANY) {
-    const some = clients.slice(n, n + MANY);
-    await Promise.all(some.map(async (client) => (await client.request({ method: "GET", path: page })).body.dump()));
+  await Promise.all(lines.map((line) => line.close()));
+  lines = [];
+  while (lines.length < connections) {
+    const more = Array.from({ length: Math.min(AT_ONCE, connections - lines.length) }, newLine);
+    await Promise.all(more.map((line) => line.ready));
+    lines.push(...more);
   }
 }
-const MANY = 100;
 
 const commands = {
   async aim(at: Target) {
-    ({ origin, pathname: path } = new URL(at.url));
+    const url = new URL(at.url);
+    newLine = () => (at.isOurs ? new LeanLine(url) : new UndiciLine(url));
     mail = new Mailbag(at);
-    bodies = mail.fill(1);
-    const response = await request(at.url, { method: "POST", body: nextBody() });
+    const response = await request(url, { method: "POST", body: mail.seal() });
     const answer = await response.body.bytes();
     if (response.statusCode !== 200) throw new Error(`The first call was answered with ${response.statusCode}.`);
     await requireResult(answer, at.key, at.recipient);
     answerLength = answer.length;
   },
-  prepare(count: number) {
-    bodies = mail?.fill(count) ?? [];
-  },
+  prepare,
   connect,
   /** One call from each address, so that the server knows them. */
   async introduce() {
-    const [client] = clients;
-    for (let n = 0; client && n < ADDRESSES; n += 1) await callAsync(client, n);
+    const [line] = lines;
+    for (let n = 0; line && n < ADDRESSES; n += 1) await callAsync(line);
   },
   /** As fast as the answers come, on all connections. */
   closedLoop(count: number): Promise<Load> {
@@ -182,34 +154,34 @@ const commands = {
       const tally = new Tally();
       let sent = 0;
       let answered = 0;
-      const next = (client: Client, n: number): void => {
+      const next = (line: Line): void => {
         if (sent >= count) return;
         sent += 1;
         const due = performance.now();
-        call(client, n, (outcome) => {
+        call(line, (outcome) => {
           tally.add(outcome, performance.now() - due);
           answered += 1;
           if (answered === count) resolve(tally.end());
-          else next(client, n);
+          else next(line);
         });
       };
-      clients.forEach(next);
+      lines.forEach(next);
     });
   },
   /** So many a second, whether or not earlier ones are answered; each on a connection that is free. */
   async openLoop({ perSecond, forMs }: { readonly perSecond: number; readonly forMs: number }): Promise<Load> {
     const tally = new Tally();
     const started = performance.now();
-    const free = [...clients];
+    const free = [...lines];
     let sent = 0;
     let answered = 0;
-    const send = (client: Client): void => {
+    const send = (line: Line): void => {
       const due = started + (sent * 1000) / perSecond;
       sent += 1;
-      call(client, sent, (outcome) => {
+      call(line, (outcome) => {
         tally.add(outcome, performance.now() - due);
         answered += 1;
-        free.push(client);
+        free.push(line);
         if (answered === sent) drained();
       });
     };
@@ -217,9 +189,9 @@ const commands = {
     for (;;) {
       const elapsed = Math.min(performance.now() - started, forMs);
       while (sent < (elapsed * perSecond) / 1000) {
-        const client = free.pop();
-        if (!client) break;
-        send(client);
+        const line = free.pop();
+        if (!line) break;
+        send(line);
       }
       if (elapsed >= forMs) break;
       await sleep(1);
@@ -233,14 +205,14 @@ const commands = {
   async trickle({ forMs, everyMs }: { readonly forMs: number; readonly everyMs: number }): Promise<Probe[]> {
     const started = performance.now();
     const probes: Probe[] = [];
-    const client = new Client(origin);
-    for (let n = 0; performance.now() - started < forMs; n += 1) {
+    const line = newLine();
+    while (performance.now() - started < forMs) {
       const at = performance.now();
-      const { status } = await callAsync(client, n);
+      const { status } = await callAsync(line);
       probes.push({ at: at - started, ms: performance.now() - at, status });
       await sleep(Math.max(0, everyMs - (performance.now() - at)));
     }
-    await client.destroy();
+    await line.close();
     await backlog;
     return probes;
   },

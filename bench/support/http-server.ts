@@ -24,7 +24,13 @@ export class HttpServer {
     const key: GeneratedKeyPair = await makeKey("https://callers.example");
     const { port, certificate } = await server.ask("start", serverOptions);
     for (const wwwroot of CALLERS) await server.ask("know", { wwwroot, certificate: key.certificate });
-    const target = { url: `http://127.0.0.1:${port}${RPC_PATH}`, senders: CALLERS, key, recipient: certificate };
+    const target = {
+      url: `http://127.0.0.1:${port}${RPC_PATH}`,
+      senders: CALLERS,
+      key,
+      recipient: certificate,
+      isOurs: true,
+    };
     if (documents) await load.ask("aim", { ...target, documents });
     return new HttpServer(server, load, target);
   }

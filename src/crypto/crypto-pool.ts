@@ -3,6 +3,7 @@ import { type Borrowed, Shared } from "../core/shared.ts";
 import { canStartThreads } from "../core/threads.ts";
 import { CryptoThread } from "./crypto-thread.ts";
 import { perform, type PrivateOperation, type PrivateOperator, type Share } from "./private-operation.ts";
+import { QueueBound } from "./queue-bound.ts";
 import { WaitingOperations } from "./waiting-operations.ts";
 
 /** What waits for a thread. */
@@ -17,9 +18,12 @@ interface Job {
 
 /** Requests that wait; with keys of 2048 bits a quarter of a second's work for two cores. */
 const MAXIMUM_WAITING = 300;
-/** Operations that travel together while some wait; while very many do, this part of them. */
+/** Those that wait for each thread while there is lasting overload. */
+const LASTING_PER_THREAD = 20;
+/** Operations that travel together while some wait; while many do, this part of them, and while very many do, so many. */
 const LARGE_BATCH = 8;
-const PART_OF_MANY = 1 / 8;
+const PART_OF_MANY = 1 / 2;
+const LARGEST_BATCH = 32;
 /** Fewer operations at once are shared with one thread: to wake more of them costs more than they save. */
 const WORTH_WAKING = 6;
 /** Fewer still are done here. */
@@ -72,7 +76,8 @@ export class CryptoPool implements PrivateOperator {
     const { threads, maximumWaiting = MAXIMUM_WAITING, worthWaking = WORTH_WAKING } = options;
     this.#size = threads;
     this.#worthWaking = worthWaking;
-    this.#waiting = new WaitingOperations(maximumWaiting);
+    const lasting = Math.min(LASTING_PER_THREAD * threads, maximumWaiting);
+    this.#waiting = new WaitingOperations(new QueueBound({ maximum: maximumWaiting, lasting }));
   }
 
   /** Rejects with `CryptoOverload` what has a share, when too much waits. */
@@ -185,7 +190,7 @@ export class CryptoPool implements PrivateOperator {
       if (!idlest) return;
       const { size: waiting } = this.#waiting;
       // When the event loop is slow to come round, threads have to have enough to do until it does.
-      const largest = Math.max(LARGE_BATCH, waiting * PART_OF_MANY);
+      const largest = Math.min(LARGEST_BATCH, Math.max(LARGE_BATCH, waiting * PART_OF_MANY));
       const size = Math.min(largest, Math.ceil(waiting / this.#threads.size));
       idlest.send(this.#takeWaiting(size));
     }

@@ -1,4 +1,5 @@
 import type { Share } from "./private-operation.ts";
+import type { QueueBound } from "./queue-bound.ts";
 
 /** What waits its turn. */
 export interface Waiting {
@@ -16,7 +17,7 @@ const MAXIMUM_IDLE = 1000;
  * Requests are bounded. What exceeds the bound is taken from whoever has most.
  */
 export class WaitingOperations<T extends Waiting> {
-  readonly #maximum: number;
+  readonly #bound: QueueBound;
   readonly #begun: T[] = [];
   /**
    * What waits of each share, which may be nothing. Those are kept: a map that shares enter and leave with every request
@@ -27,9 +28,9 @@ export class WaitingOperations<T extends Waiting> {
   readonly #turns: T[][] = [];
   #requestCount = 0;
 
-  /** @param maximum of requests that wait. */
-  constructor(maximum: number) {
-    this.#maximum = maximum;
+  /** @param bound of requests that wait. */
+  constructor(bound: QueueBound) {
+    this.#bound = bound;
   }
 
   get size(): number {
@@ -38,7 +39,7 @@ export class WaitingOperations<T extends Waiting> {
 
   /** Whether the next request makes somebody give way. */
   get isFull(): boolean {
-    return this.#requestCount >= this.#maximum;
+    return this.#bound.isReachedBy(this.#requestCount);
   }
 
   /** @returns what has to give way: this one, or the newest of the share that has most. */
@@ -48,7 +49,7 @@ export class WaitingOperations<T extends Waiting> {
       this.#begun.push(waiting);
       return undefined;
     }
-    if (this.#requestCount < this.#maximum) {
+    if (!this.isFull) {
       this.#addRequest(share, waiting);
       return undefined;
     }
@@ -82,6 +83,7 @@ export class WaitingOperations<T extends Waiting> {
     if (crowd.length === 0) this.#turns.push(crowd);
     crowd.push(waiting);
     this.#requestCount += 1;
+    this.#bound.note(this.#requestCount);
   }
 
   #crowdOf(share: Share): T[] {

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { QueueBound } from "../../src/crypto/queue-bound.ts";
 import { WaitingOperations } from "../../src/crypto/waiting-operations.ts";
 import { usedHeap } from "../support/used-heap.ts";
 
@@ -10,6 +11,9 @@ interface Job {
 const request = (share: string, n = 0): Job => ({ share, n });
 const begun = (n = 0): Job => ({ share: undefined, n });
 
+const queueOf = (maximum: number): WaitingOperations<Job> =>
+  new WaitingOperations(new QueueBound({ maximum, lasting: maximum }));
+
 function all(waiting: WaitingOperations<Job>): string[] {
   const taken: string[] = [];
   for (let job = waiting.take(); job; job = waiting.take()) taken.push(`${job.share ?? "-"}${job.n}`);
@@ -18,7 +22,7 @@ function all(waiting: WaitingOperations<Job>): string[] {
 
 describe("WaitingOperations", () => {
   it("what belongs to calls that have begun comes first, in its order", () => {
-    const waiting = new WaitingOperations<Job>(10);
+    const waiting = queueOf(10);
     for (const job of [request("a", 1), begun(1), request("a", 2), begun(2)]) waiting.add(job);
     expect(waiting.size).toBe(4);
     expect(all(waiting)).toEqual(["-1", "-2", "a1", "a2"]);
@@ -26,7 +30,7 @@ describe("WaitingOperations", () => {
   });
 
   it("each share has its turn, whatever the others have waiting", () => {
-    const waiting = new WaitingOperations<Job>(10);
+    const waiting = queueOf(10);
     for (const n of [1, 2, 3, 4]) waiting.add(request("crowd", n));
     waiting.add(request("a", 1));
     waiting.add(request("b", 1));
@@ -35,7 +39,7 @@ describe("WaitingOperations", () => {
   });
 
   it("forgets shares of which nothing waits, when they are many", () => {
-    const waiting = new WaitingOperations<Job>(10);
+    const waiting = queueOf(10);
     const come = (from: number, to: number): void => {
       for (let n = from; n < to; n += 1) {
         waiting.add(request(`peer${n}`));
@@ -49,7 +53,7 @@ describe("WaitingOperations", () => {
   });
 
   it("forgets none of which something waits", () => {
-    const waiting = new WaitingOperations<Job>(10);
+    const waiting = queueOf(10);
     const taken: number[] = [];
     for (const n of [0, 1]) waiting.add(request("kept", n));
     for (let n = 2; n < 3000; n += 1) {
@@ -61,7 +65,7 @@ describe("WaitingOperations", () => {
   });
 
   it("what was put back is the next", () => {
-    const waiting = new WaitingOperations<Job>(1);
+    const waiting = queueOf(1);
     waiting.add(begun(2));
     waiting.add(request("a", 1));
     const taken = waiting.take();
@@ -71,7 +75,7 @@ describe("WaitingOperations", () => {
   });
 
   it("SEC-083 beyond the bound, the newest of whoever has most gives way", () => {
-    const waiting = new WaitingOperations<Job>(4);
+    const waiting = queueOf(4);
     for (const n of [1, 2, 3, 4]) expect(waiting.add(request("crowd", n))).toBeUndefined();
     expect(waiting.add(request("crowd", 5))).toEqual(request("crowd", 5));
     expect(waiting.add(request("a", 1))).toEqual(request("crowd", 4));
@@ -89,7 +93,7 @@ describe("WaitingOperations", () => {
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), fc.integer({ min: 1, max: 8 }), (steps, maximum) => {
-        const waiting = new WaitingOperations<Job>(maximum);
+        const waiting = queueOf(maximum);
         const inside = new Set<number>();
         const leave = (job: Job | undefined): void => {
           if (job) expect(inside.delete(job.n)).toBe(true);
