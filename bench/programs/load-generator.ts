@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { request } from "undici";
 import type { GeneratedKeyPair } from "../../src/keys/generate-key-pair.ts";
-import { LeanLine, UndiciLine, type Letter, type Line, type Outcome } from "../support/line.ts";
+import { anyPost, leanPost, type Line, type Outcome, type Post } from "../support/post.ts";
 import { serveCommands } from "../support/processes.ts";
 import { Mailbag, requireResult } from "../support/sites.ts";
 import { quantile } from "../support/statistics.ts";
@@ -52,11 +52,9 @@ export interface Probe {
 
 /** Addresses behind the proxy, as if peers called from many machines. */
 const ADDRESSES = 32;
-let newLine: () => Line = () => {
-  throw new Error("It is not said yet whom to call.");
-};
+let post: Post = anyPost(new URL("http://127.0.0.1"));
 let mail: Mailbag | undefined;
-let letters: Letter[] = [];
+let letters: unknown[] = [];
 let lines: Line[] = [];
 let answerLength = 0;
 /** Ends when what an open loop left behind has been answered. */
@@ -64,14 +62,13 @@ let backlog = Promise.resolve();
 
 const prepare = (count: number): void => {
   const bodies = mail?.fill(count) ?? [];
-  letters = bodies.map((body, n) => ({ body, address: `192.0.2.${1 + (n % ADDRESSES)}` }));
+  letters = bodies.map((body, n) => post.letter(body, `192.0.2.${1 + (n % ADDRESSES)}`));
 };
 
 /** Sealed beforehand; each is sent once. */
-function nextLetter(): Letter {
-  const letter = letters.pop();
-  if (!letter) throw new Error("Too few envelopes were prepared.");
-  return letter;
+function nextLetter(): unknown {
+  if (letters.length === 0) throw new Error("Too few envelopes were prepared.");
+  return letters.pop();
 }
 
 const call = (line: Line, done: (outcome: Outcome) => void): void => line.send(nextLetter(), done);
@@ -124,7 +121,7 @@ async function connect(connections: number): Promise<void> {
   await Promise.all(lines.map((line) => line.close()));
   lines = [];
   while (lines.length < connections) {
-    const more = Array.from({ length: Math.min(AT_ONCE, connections - lines.length) }, newLine);
+    const more = Array.from({ length: Math.min(AT_ONCE, connections - lines.length) }, () => post.open());
     await Promise.all(more.map((line) => line.ready));
     lines.push(...more);
   }
@@ -133,7 +130,7 @@ async function connect(connections: number): Promise<void> {
 const commands = {
   async aim(at: Target) {
     const url = new URL(at.url);
-    newLine = () => (at.isOurs ? new LeanLine(url) : new UndiciLine(url));
+    post = at.isOurs ? leanPost(url) : anyPost(url);
     mail = new Mailbag(at);
     const response = await request(url, { method: "POST", body: mail.seal() });
     const answer = await response.body.bytes();
@@ -205,7 +202,7 @@ const commands = {
   async trickle({ forMs, everyMs }: { readonly forMs: number; readonly everyMs: number }): Promise<Probe[]> {
     const started = performance.now();
     const probes: Probe[] = [];
-    const line = newLine();
+    const line = post.open();
     while (performance.now() - started < forMs) {
       const at = performance.now();
       const { status } = await callAsync(line);

@@ -11,15 +11,15 @@ export interface Outcome {
   readonly retryAfter: boolean;
 }
 
-/** What a line carries. */
-export interface Letter {
-  readonly body: Buffer;
-  /** From which address it comes, as a proxy says it. */
-  readonly address: string;
+/** How a server is called. */
+export interface Post<Letter = unknown> {
+  /** A call that can be sent; `address`: from where it comes, as a proxy says it. */
+  letter(body: Buffer, address: string): Letter;
+  open(): Line<Letter>;
 }
 
 /** One connection to a server, for one call at a time. */
-export interface Line {
+export interface Line<Letter = unknown> {
   /** Resolves when calls can be sent without waiting. */
   readonly ready: Promise<void>;
   send(letter: Letter, done: (outcome: Outcome) => void): void;
@@ -29,8 +29,15 @@ export interface Line {
 const NO_ANSWER: Outcome = { status: 0, length: 0, retryAfter: false };
 const CONTENT_TYPE = "text/xml";
 
-/** A line to any server, by a client that knows all of HTTP. */
-export class UndiciLine implements Line {
+/** To any server, by a client that knows all of HTTP. */
+export const anyPost = (url: URL): Post<AnyLetter> => ({
+  letter: (body, address) => ({ body, headers: { "content-type": CONTENT_TYPE, "x-forwarded-for": address } }),
+  open: () => new AnyLine(url),
+});
+
+type AnyLetter = Pick<Dispatcher.DispatchOptions, "body" | "headers">;
+
+class AnyLine implements Line<AnyLetter> {
   /** It connects with the first call. */
   readonly ready = Promise.resolve();
   readonly #client: Client;
@@ -41,7 +48,7 @@ export class UndiciLine implements Line {
     this.#path = pathname;
   }
 
-  send({ body, address }: Letter, done: (outcome: Outcome) => void): void {
+  send(letter: AnyLetter, done: (outcome: Outcome) => void): void {
     let status = 0;
     let length = 0;
     let retryAfter = false;
@@ -59,8 +66,7 @@ export class UndiciLine implements Line {
       onResponseEnd: () => done({ status, length, retryAfter }),
       onResponseError: () => done(NO_ANSWER),
     };
-    const headers = { "content-type": CONTENT_TYPE, "x-forwarded-for": address };
-    this.#client.dispatch({ path: this.#path, method: "POST", headers, body }, handler);
+    this.#client.dispatch({ path: this.#path, method: "POST", ...letter }, handler);
   }
 
   close(): Promise<void> {
@@ -73,14 +79,25 @@ const END_OF_HEAD = "\r\n\r\n";
 const RECEIVED = Buffer.alloc(64 * 1024);
 
 /**
- * A line to a server of ours. On a machine whose cores the server needs for itself, whoever calls must take little of them:
- * this takes half of what a client does that knows all of HTTP. It knows answers with `Content-Length`, on connections that
- * stay open.
+ * To a server of ours. On a machine whose cores the server needs for itself, whoever calls must take little of them: this
+ * takes half of what a client does that knows all of HTTP. It knows answers with `Content-Length`, on connections that stay
+ * open.
  */
-export class LeanLine implements Line {
+export const leanPost = (url: URL): Post<Buffer> => ({
+  letter: (body, address) =>
+    Buffer.concat([
+      Buffer.from(
+        `POST ${url.pathname} HTTP/1.1\r\nhost: ${url.host}\r\ncontent-type: ${CONTENT_TYPE}\r\n` +
+          `x-forwarded-for: ${address}\r\ncontent-length: ${body.length}${END_OF_HEAD}`,
+      ),
+      body,
+    ]),
+  open: () => new LeanLine(url),
+});
+
+class LeanLine implements Line<Buffer> {
   readonly ready: Promise<void>;
   readonly #url: URL;
-  readonly #head: string;
   #socket: Socket;
   #done: ((outcome: Outcome) => void) | undefined;
   /** The head of the answer, as far as it has come. */
@@ -91,17 +108,15 @@ export class LeanLine implements Line {
 
   constructor(url: URL) {
     this.#url = url;
-    this.#head = `POST ${url.pathname} HTTP/1.1\r\nhost: ${url.host}\r\ncontent-type: ${CONTENT_TYPE}\r\n`;
     this.#socket = this.#connect();
     this.ready = new Promise((resolve) => this.#socket.once("connect", resolve).once("close", () => resolve()));
   }
 
-  send({ body, address }: Letter, done: (outcome: Outcome) => void): void {
+  send(letter: Buffer, done: (outcome: Outcome) => void): void {
     this.#done = done;
     // The server ends what was not used for some seconds.
     if (this.#socket.destroyed) this.#socket = this.#connect();
-    const head = `${this.#head}x-forwarded-for: ${address}\r\ncontent-length: ${body.length}\r\n\r\n`;
-    this.#socket.write(head + body.toString("latin1"), "latin1");
+    this.#socket.write(letter);
   }
 
   async close(): Promise<void> {
