@@ -115,23 +115,28 @@ export class Mailbag {
   }
 
   seal(): Buffer {
-    const [body] = this.fill(1);
-    if (!body) throw new RangeError("There is nothing to seal.");
-    return body;
+    return Buffer.concat(this.fill(1));
   }
 
-  /** Each document is signed once by each sender; what makes an envelope fresh is its session key. */
   fill(count: number): Buffer[] {
     const timestamp = new Date(Date.now() + AHEAD_MS);
-    const letters = this.#documents.flatMap((document) => this.#senders.map((sender) => ({ document, sender })));
-    const signed = new Map<number, Buffer>();
+    const sealers = this.#documents.flatMap((document) =>
+      this.#senders.map((sender) => this.#sealer(document, sender, timestamp)),
+    );
     return Array.from({ length: count }, () => {
-      const at = this.#next++ % letters.length;
-      const { document, sender } = letters[at]!;
-      let message = signed.get(at);
-      if (!message) signed.set(at, (message = signMessage(document, { sender, key: this.#key, timestamp })));
-      return encryptMessage(message, { sender, recipient: this.#recipient });
+      const seal = sealers[this.#next++ % sealers.length];
+      if (!seal) throw new RangeError("There is nothing to seal.");
+      return seal();
     });
+  }
+
+  /** A document is signed once; what makes an envelope fresh is its session key. */
+  #sealer(document: Uint8Array, sender: string, timestamp: Date): () => Buffer {
+    let signed: Buffer | undefined;
+    return () => {
+      signed ??= signMessage(document, { sender, key: this.#key, timestamp });
+      return encryptMessage(signed, { sender, recipient: this.#recipient });
+    };
   }
 }
 
