@@ -1,3 +1,4 @@
+import { isAscii } from "node:buffer";
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { ConfigError } from "../core/errors.ts";
 import type { Host } from "../host/host.ts";
@@ -74,9 +75,12 @@ async function answer(host: Host, req: IncomingMessage, res: ServerResponse, nex
 /** With its head, what Node writes without asking for memory first. */
 const IN_ONE_PIECE = 15 * 1024;
 
-/** A string is joined to the head and written at once; of a head and bytes, Node makes a list first. */
+/**
+ * A string is joined to the head and written at once; of a head and bytes, Node makes a list first. Only ASCII goes as a
+ * string, so that no middleware that forgets the encoding can spoil it.
+ */
 function end(res: ServerResponse, body: Uint8Array): void {
-  if (body.length > IN_ONE_PIECE) res.end(body);
+  if (body.length > IN_ONE_PIECE || !isAscii(body)) res.end(body);
   else res.end(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("latin1"), "latin1");
 }
 

@@ -50,6 +50,21 @@ describe("on node:http", () => {
     expect((await send(site, RPC)).status).toBe(405);
   });
 
+  const sizes = [0, 1, 256, 15 * 1024, 15 * 1024 + 1, 100_000];
+  it.each(
+    sizes.flatMap((size) => [
+      [size, 0x7f],
+      [size, 0xff],
+    ]),
+  )("an answer of %d bytes up to 0x%x comes as it is", async (size, largest) => {
+    const body = Uint8Array.from({ length: size + 2 }, (_, n) => (n * 7) & largest).subarray(1, size + 1);
+    const headers = [["content-length", String(size)]] as const;
+    const handle = async () => ({ status: 200, headers, body });
+    await using site = await httpSite(nodeHandler({ handle } as unknown as Host));
+    // The second comes over the same connection: no byte is too many.
+    for (let n = 0; n < 2; n += 1) expect((await send(site, "/")).body.equals(body)).toBe(true);
+  });
+
   it("MNET-023 GET and HEAD publickey.php", async () => {
     await using us = await rig();
     await using site = await listening(us);
