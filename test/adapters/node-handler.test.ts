@@ -50,7 +50,7 @@ describe("on node:http", () => {
     expect((await send(site, RPC)).status).toBe(405);
   });
 
-  const sizes = [0, 1, 256, 15 * 1024, 15 * 1024 + 1, 100_000];
+  const sizes = [0, 1, 256, 2048, 2049, 100_000];
   it.each(
     sizes.flatMap((size) => [
       [size, 0x7f],
