@@ -34,9 +34,6 @@ export const overload: Suite = {
         const calls = bench.either(4000, 1200);
         const before = await saturated(http, calls);
         const usual = await trickle(http, 1000);
-        // The first round warms up.
-        if (round < 0) continue;
-
         const forMs = bench.either(5000, 2000);
         const perSecond = before.rate * OVERLOAD;
         await load.ask("prepare", Math.ceil((perSecond * forMs) / 1000) + 1000);
@@ -46,6 +43,9 @@ export const overload: Suite = {
         const after = await trickle(http, 3000);
         // Before and after, because the machine is not as fast all the time.
         const peaksOfRound = [before, await saturated(http, calls)];
+        // The first round warms up: refusing, too.
+        if (round < 0) continue;
+
         const peakRate = mean(peaksOfRound.map((peak) => peak.rate));
         const answered = over.byStatus["200"] ?? 0;
         const rate = (answered / over.wallMs) * 1000;
