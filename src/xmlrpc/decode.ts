@@ -46,7 +46,7 @@ function* decoding(document: Uint8Array, options: DecodeOptions = {}): LongWork<
   return withDialect(content, options.dialect ?? detectDialect(content.kind, source.declaration));
 }
 
-/** Spelled out: an object that others are spread into has a hidden class of its own, and nobody knows its properties. */
+/** Spelled out: what another object is spread into has a hidden class of its own on Node 20 (docs/decisions/0068). */
 function withDialect(content: DocumentContent, dialect: Dialect | undefined): XmlRpcDocument {
   switch (content.kind) {
     case "call":
