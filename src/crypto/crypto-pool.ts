@@ -26,7 +26,7 @@ const PART_OF_MANY = 1 / 2;
 const LARGEST_BATCH = 32;
 /** Fewer operations at once are shared with one thread: to wake more of them costs more than they save. */
 const WORTH_WAKING = 6;
-/** Fewer still are done here. */
+/** Fewer still are done here. So many keep those busy that are awake. */
 const WORTH_SHARING = 3;
 /** Operations are done here until they take more than this part of the thread's time, and that for so long. */
 const WORTHWHILE_PART = 0.1;
@@ -62,6 +62,8 @@ export class CryptoPool implements PrivateOperator {
   #isStarted = false;
   #isClosed = false;
   #isDispatching = false;
+  /** Whether all threads are in use, rather than one. */
+  #areAllInUse = false;
   #losses: number[] = [];
   /** How much has been done here lately, and when that was counted. */
   #busyMs = 0;
@@ -139,6 +141,8 @@ export class CryptoPool implements PrivateOperator {
     const thread: CryptoThread<Job> = new CryptoThread<Job>({
       onReady: () => this.#dispatch(),
       onResults: (batch, results) => {
+        // First: what comes of the results takes its time here, and the thread should not wait for it.
+        this.#sendNext(thread);
         batch.forEach((job, n) => this.#settle(job, results[n]));
         this.#dispatchSoon();
         if (!this.#isBusy()) this.#whenIdle?.();
@@ -162,14 +166,31 @@ export class CryptoPool implements PrivateOperator {
   }
 
   #dispatch(): void {
-    let underWay = 0;
-    for (const { operations } of this.#threads) underWay += operations;
-    if (this.#waiting.size + underWay < this.#worthWaking) this.#dispatchFew(underWay);
-    else this.#dispatchMany();
+    if (this.#areAllWorthUsing()) this.#dispatchMany();
+    else this.#dispatchFew();
+  }
+
+  #areAllWorthUsing(): boolean {
+    const enough = this.#areAllInUse ? Math.min(WORTH_SHARING, this.#worthWaking) : this.#worthWaking;
+    this.#areAllInUse = this.#waiting.size + this.#operationsOfThreads() >= enough;
+    return this.#areAllInUse;
+  }
+
+  #operationsOfThreads(): number {
+    let sum = 0;
+    for (const { operations } of this.#threads) sum += operations;
+    return sum;
+  }
+
+  /** To a thread that is awake, because it has just done something: its part of what waits, or all of a few. */
+  #sendNext(thread: CryptoThread<Job>): void {
+    const parts = this.#areAllWorthUsing() ? this.#threads.size : 1;
+    if (this.#waiting.size > 0) thread.send(this.#takeBatch(parts));
   }
 
   /** Half of all that is under way to the thread that is awake, or to one; the others are done here meanwhile. */
-  #dispatchFew(underWay: number): void {
+  #dispatchFew(): void {
+    const underWay = this.#operationsOfThreads();
     const all = this.#waiting.size + underWay;
     const half = all < WORTH_SHARING ? 0 : Math.floor(all / 2);
     let busiest: CryptoThread<Job> | undefined;
@@ -188,12 +209,16 @@ export class CryptoPool implements PrivateOperator {
         if (thread.hasRoom && thread.load < (idlest?.load ?? Infinity)) idlest = thread;
       }
       if (!idlest) return;
-      const { size: waiting } = this.#waiting;
-      // When the event loop is slow to come round, threads have to have enough to do until it does.
-      const largest = Math.min(LARGEST_BATCH, Math.max(LARGE_BATCH, waiting * PART_OF_MANY));
-      const size = Math.min(largest, Math.ceil(waiting / this.#threads.size));
-      idlest.send(this.#takeWaiting(size));
+      idlest.send(this.#takeBatch(this.#threads.size));
     }
+  }
+
+  /** One of so many parts of what waits, as far as that fits into a batch. */
+  #takeBatch(parts: number): Job[] {
+    const { size: waiting } = this.#waiting;
+    // When the event loop is slow to come round, threads have to have enough to do until it does.
+    const largest = Math.min(LARGEST_BATCH, Math.max(LARGE_BATCH, waiting * PART_OF_MANY));
+    return this.#takeWaiting(Math.min(largest, Math.ceil(waiting / parts)));
   }
 
   /** The next ones, so many at most. */

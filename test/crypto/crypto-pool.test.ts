@@ -99,20 +99,51 @@ describe("CryptoPool", () => {
   it("shares with the thread that is awake, while a few are under way", async () => {
     const pool = await started({ threads: 2, worthWaking: 6 });
     const { operation, expected } = decryption(keyOf(4096), 512);
-    const some = (count: number): Promise<string>[] =>
-      Array.from({ length: count }, () => hex(pool.perform(operation)));
-    while (threads.size < 2) await Promise.all(some(20));
+    const inTurn = async (count: number): Promise<void> => {
+      for (let n = 0; n < count; n += 1) {
+        expect(await hex(pool.perform(operation))).toBe(expected);
+        await new Promise(setImmediate);
+      }
+    };
+    const atOnce = (callers: number, calls: number): Promise<unknown> =>
+      Promise.all(Array.from({ length: callers }, () => inTurn(calls)));
+    while (threads.size < 2) await atOnce(20, 1);
     const before = batches().length;
-    const results: Promise<string>[] = [];
-    for (let n = 0; n < 12; n += 1) {
-      results.push(...some(3));
-      await new Promise(setImmediate);
-    }
-    expect(new Set(await Promise.all(results))).toEqual(new Set([expected]));
+    await atOnce(5, 10);
     expect(new Set(batches().map(({ worker }) => worker)).size).toBe(2);
     const few = batches().slice(before);
     expect(new Set(few.map(({ worker }) => worker)).size).toBe(1);
     expect(few.length).toBeGreaterThan(1);
+  });
+
+  it("keeps the threads in use until hardly anything is under way", async () => {
+    const pool = await started({ threads: 1, worthWaking: 10 });
+    const { operation } = decryption(keyOf(4096), 512);
+    const some = (count: number): Promise<Uint8Array>[] =>
+      Array.from({ length: count }, async () => pool.perform(operation));
+    // Two batches.
+    const many = some(16);
+    await many[0];
+    const sent = batches().length;
+    // Nine are under way then; from the beginning so few would be shared.
+    await Promise.all([...many, ...some(1)]);
+    expect(batches().slice(sent)).toMatchObject([{ size: 1 }]);
+    const afterwards = batches().length;
+    await Promise.all(some(9));
+    expect(batches().slice(afterwards)).toMatchObject([{ size: 4 }]);
+  });
+
+  it("gives a thread its next batch before it looks at the results of the last", async () => {
+    const pool = await started({ threads: 1 });
+    const { operation } = decryption();
+    // A batch in work, one ahead of it, and two that wait for room.
+    const results = Array.from({ length: 20 }, async () => pool.perform(operation));
+    await new Promise(setImmediate);
+    expect(batches()).toMatchObject([{ size: 10 }, { size: 8 }]);
+    let sent = 0;
+    await results[0]?.then(() => (sent = batches().length));
+    expect(sent).toBe(3);
+    await Promise.all(results);
   });
 
   it("is closed when such a few are done", async () => {
