@@ -26,7 +26,7 @@ const PART_OF_MANY = 1 / 2;
 const LARGEST_BATCH = 32;
 /** Fewer operations at once are shared with one thread: to wake more of them costs more than they save. */
 const WORTH_WAKING = 6;
-/** Fewer still are done here. So many keep those busy that are awake. */
+/** Fewer still are done here. While there are so many, all threads that are in use stay so. */
 const WORTH_SHARING = 3;
 /** Operations are done here until they take more than this part of the thread's time, and that for so long. */
 const WORTHWHILE_PART = 0.1;
@@ -170,6 +170,7 @@ export class CryptoPool implements PrivateOperator {
     else this.#dispatchFew();
   }
 
+  /** Notes the answer, too: those that are in use stay so with fewer operations than were worth waking them for. */
   #areAllWorthUsing(): boolean {
     const enough = this.#areAllInUse ? Math.min(WORTH_SHARING, this.#worthWaking) : this.#worthWaking;
     this.#areAllInUse = this.#waiting.size + this.#operationsOfThreads() >= enough;
@@ -182,7 +183,7 @@ export class CryptoPool implements PrivateOperator {
     return sum;
   }
 
-  /** To a thread that is awake, because it has just done something: its part of what waits, or all of a few. */
+  /** To a thread that has just brought results, and so is awake: its part of what waits, or all of a few. */
   #sendNext(thread: CryptoThread<Job>): void {
     const parts = this.#areAllWorthUsing() ? this.#threads.size : 1;
     if (this.#waiting.size > 0) thread.send(this.#takeBatch(parts));
