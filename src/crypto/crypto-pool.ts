@@ -118,7 +118,7 @@ export class CryptoPool implements PrivateOperator {
   }
 
   #isBusy(): boolean {
-    return this.#waiting.size > 0 || [...this.#threads].some(({ load }) => load > 0);
+    return this.#waiting.size + this.#operationsOfThreads() > 0;
   }
 
   #performHere(operation: PrivateOperation): Uint8Array {
